@@ -1,0 +1,76 @@
+"""`python -m pgbench`: trains one job; with -m, Hydra's multirun."""
+
+import signal
+import sys
+from typing import Any
+
+import hydra
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from pgbench.config import CONF, Config, check_overrides, compose, keys, validate
+from pgbench.errors import UserError
+
+
+def train(config: Config) -> None:
+    """Runs the job with a line a seed at the end; Ctrl-C and SIGTERM stop it after a checkpoint."""
+    from pgbench.job import Interrupted, run_job, stop
+
+    received: list[int] = []
+
+    def ask_to_stop(number: int, frame: Any) -> None:
+        received.append(number)
+        stop.set()
+
+    previous = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        statuses = run_job(config)
+    except Interrupted:
+        print(f"pgbench: stopped after a checkpoint; the same command goes on ({config.job_dir})", file=sys.stderr)
+        sys.exit(128 + received[0])
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    print(config.job_dir)
+    print("  ".join(f"seed {seed}: {status}" for seed, status in statuses.items()))
+
+
+@hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
+def main(composed: DictConfig) -> None:
+    values: Any = OmegaConf.to_container(composed, resolve=True)
+    config = validate(values)
+    if hydra.core.hydra_config.HydraConfig.get().mode == RunMode.MULTIRUN:
+        train(config)
+        return
+    try:
+        train(config)
+    except UserError as error:
+        fail(error)
+
+
+def fail(error: UserError) -> None:
+    print(f"pgbench: error: {error}", file=sys.stderr)
+    sys.exit(2)
+
+
+def command() -> None:
+    """Checks the command line before Hydra sees it, so that a mistake is one line."""
+    arguments = sys.argv[1:]
+    flags = [argument for argument in arguments if argument.startswith("-")]
+    overrides = [argument for argument in arguments if "=" in argument and not argument.startswith("-")]
+    try:
+        if not flags:
+            compose(arguments)
+        elif set(flags) <= {"-m", "--multirun"}:
+            check_overrides(overrides)
+    except UserError as error:
+        fail(error)
+    main()
+    if {"-h", "--help"} & set(flags):
+        width = max(len(name) for name, _ in keys())
+        print("== What the keys mean ==\n")
+        print("\n".join(f"{name:{width}}  {meaning}" for name, meaning in keys()))
+
+
+if __name__ == "__main__":
+    command()

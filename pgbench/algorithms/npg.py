@@ -1,0 +1,43 @@
+"""Natural policy gradient (slides, Algorithm 2).
+
+Maximising J(theta_k) + g.d subject to 1/2 d.F d <= delta, with F the Hessian of the mean KL, gives by a Lagrange multiplier
+
+    d = sqrt(2 delta / g.F^-1 g) F^-1 g,    theta_k+1 = theta_k + d,
+
+with x = F^-1 g from conjugate gradient on F x = g, which needs only products F v.
+"""
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from pgbench.advantages import estimate
+from pgbench.config import Config, Hyperparameters
+from pgbench.critic import Metrics, fit_critic
+from pgbench.natural import conjugate_gradient, dot, fisher_vector_product, natural_step
+from pgbench.rollout import Rollout
+from pgbench.state import State
+from pgbench.surrogate import Surrogate
+
+
+def natural_gradient_step(surrogate: Surrogate, g: Tensor, hp: Hyperparameters) -> tuple[Tensor, Metrics]:
+    """d [S, P], lines 6 and 7 of Algorithm 2, with (F + c I) x = g for a damping c."""
+
+    def damped_fisher(v: Tensor) -> Tensor:
+        return fisher_vector_product(surrogate.linear, surrogate.policy.distribution, v) + hp.cg_damping * v
+
+    x, residual = conjugate_gradient(damped_fisher, g, hp.cg_iterations)
+    return natural_step(x, g, hp.delta), {"cg_residual": residual, "natural_norm": dot(g, x)}
+
+
+def update(state: State, rollout: Rollout, config: Config) -> tuple[State, Metrics]:
+    """One iteration of NPG for all seeds; each metric is [S]."""
+    batch = estimate(state, rollout, config)
+    state, critic_metrics = fit_critic(state, batch, config)
+
+    surrogate = Surrogate(state, batch)
+    g = surrogate.gradient()
+    step, step_metrics = natural_gradient_step(surrogate, g, config.hyperparameters)
+    theta = state.theta + step
+
+    return replace(state, theta=theta), critic_metrics | step_metrics | surrogate.diagnostics(g, theta)

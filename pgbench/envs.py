@@ -1,0 +1,221 @@
+"""Environments of all seeds, stepped together, each seed with random numbers of its own.
+
+S seeds, N environments a seed. An environment that ends an episode starts the next at once, and the observation it
+ended on is handed out beside; gymnasium's own vector environments either share one generator among all their
+environments or insert an empty step after an episode, which would have to be masked everywhere.
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
+
+from pgbench.config import Env
+from pgbench.errors import UserError
+
+
+class Envs(Protocol):
+    """S x N running episodes."""
+
+    obs: np.ndarray
+    """current observations [S, N, O], float32"""
+    final_obs: np.ndarray
+    """observation each environment's last finished episode ended on [S, N, O]"""
+    discrete: bool
+    """actions are integers 0..n_actions-1, else vectors of n_actions numbers"""
+    n_actions: int
+
+    def step(self, actions: np.ndarray, live: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Acts in the live [S, N] environments; the rest stand still. Reward, terminated, truncated, each [S, N]."""
+
+    def save(self, s: int) -> dict[str, Any]:
+        """Everything the s-th seed's environments need to go on, in builtins and arrays."""
+
+    def load(self, s: int, saved: dict[str, Any]) -> None:
+        """Goes back to where `save` was called."""
+
+    def close(self) -> None: ...
+
+
+def make_env(env: Env) -> gym.Env:
+    """One environment with a flat observation. Raises UserError for an id, keyword or space that will not do."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            made = gym.make(env.id, disable_env_checker=True, **env.kwargs)
+    except (gym.error.Error, ImportError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        hint = f" with env.kwargs={env.kwargs}" if env.kwargs else ""
+        raise UserError(f"env.id: cannot make '{env.id}'{hint}: {reason}") from None
+    if not isinstance(made.action_space, spaces.Discrete | spaces.Box):
+        raise UserError(f"env.id: '{env.id}' has action space {made.action_space}; supported are Discrete and Box")
+    if not made.observation_space.is_np_flattenable:
+        raise UserError(f"env.id: '{env.id}' has observation space {made.observation_space}, which cannot be flattened")
+    if env.append_time and time_limit(made) is None:
+        raise UserError(f"env.append_time: '{env.id}' has no time limit; set +env.kwargs.max_episode_steps or leave it off")
+    if isinstance(made.observation_space, spaces.Box) and len(made.observation_space.shape) == 1:
+        return made
+    return gym.wrappers.FlattenObservation(made)
+
+
+def time_limit(made: gym.Env) -> int | None:
+    return made.spec.max_episode_steps if made.spec else None
+
+
+def make_envs(env: Env, n_envs: int, seeds: Sequence[np.random.SeedSequence]) -> Envs:
+    """N environments for each seed, with streams spawned from seeds[s]."""
+    prototype = make_env(env)
+    assert prototype.spec is not None
+    vector = prototype.spec.vector_entry_point
+    if vector == "gymnasium.envs.classic_control.cartpole:CartPoleVectorEnv" and not set(env.kwargs) - {"max_episode_steps"}:
+        return CartPoles(env, n_envs, seeds, time_limit(prototype))
+    return GymEnvs(env, n_envs, seeds)
+
+
+class GymEnvs:
+    """Any Gymnasium environment, one object each.
+
+    A running episode is saved as the state of its generator at the reset and the actions since: replaying them leads
+    to the same state in every environment whose randomness comes from its `np_random`, MuJoCo's included.
+    """
+
+    def __init__(self, env: Env, n_envs: int, seeds: Sequence[np.random.SeedSequence]):
+        self.envs = [make_env(env) for _ in range(len(seeds) * n_envs)]
+        self.n_envs = n_envs
+        self.limit = time_limit(self.envs[0]) if env.append_time else None
+        space, action_space = self.envs[0].observation_space, self.envs[0].action_space
+        assert isinstance(space, spaces.Box)
+        self.size = int(np.prod(space.shape))
+        self.obs = np.zeros((len(seeds), n_envs, self.size + env.append_time), np.float32)
+        self.final_obs = self.obs.copy()
+        # Flat views: one row an environment.
+        self._obs, self._final = self.obs.reshape(-1, self.obs.shape[-1]), self.final_obs.reshape(-1, self.obs.shape[-1])
+        self.box = action_space if isinstance(action_space, spaces.Box) else None
+        self.discrete = isinstance(action_space, spaces.Discrete)
+        self.n_actions = int(action_space.n if isinstance(action_space, spaces.Discrete) else np.prod(action_space.shape or ()))
+        self.start = int(action_space.start) if isinstance(action_space, spaces.Discrete) else 0
+        self._origin: list[Any] = [None] * len(self.envs)
+        self._actions: list[list[Any]] = [[] for _ in self.envs]
+        children = [child for seed in seeds for child in seed.spawn(n_envs)]
+        for i, child in enumerate(children):
+            self.envs[i].reset(seed=int(child.generate_state(1, np.uint64)[0]))
+            self._begin(i)
+
+    def _begin(self, i: int) -> None:
+        """Starts an episode with environment i's own generator."""
+        self._origin[i] = self.envs[i].unwrapped.np_random.bit_generator.state
+        self._actions[i] = []
+        self._observe(self._obs[i], self.envs[i].reset()[0], 0)
+
+    def _observe(self, row: np.ndarray, obs: np.ndarray, elapsed: int) -> None:
+        row[: self.size] = obs
+        if self.limit:
+            row[-1] = elapsed / self.limit
+
+    def step(self, actions: np.ndarray, live: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rewards = np.zeros(live.shape)
+        terminated, truncated = np.zeros(live.shape, bool), np.zeros(live.shape, bool)
+        reward_row, terminated_row, truncated_row = rewards.ravel(), terminated.ravel(), truncated.ravel()
+        if self.box is not None:
+            flat = actions.reshape(-1, *self.box.shape)
+            todo: Sequence[Any] = np.clip(flat, self.box.low, self.box.high)
+        else:
+            todo = (actions + self.start).ravel().tolist()
+        for i in np.flatnonzero(live).tolist():
+            obs, reward_row[i], ended, cut, _ = self.envs[i].step(todo[i])
+            self._actions[i].append(todo[i])
+            self._observe(self._obs[i], obs, len(self._actions[i]))
+            if ended or cut:
+                terminated_row[i], truncated_row[i] = ended, cut and not ended
+                self._final[i] = self._obs[i]
+                self._begin(i)
+        return rewards, terminated, truncated
+
+    def save(self, s: int) -> dict[str, Any]:
+        mine = range(s * self.n_envs, (s + 1) * self.n_envs)
+        return {"origins": [self._origin[i] for i in mine], "actions": [np.array(self._actions[i]) for i in mine]}
+
+    def load(self, s: int, saved: dict[str, Any]) -> None:
+        for n, (origin, actions) in enumerate(zip(saved["origins"], saved["actions"], strict=True)):
+            i = s * self.n_envs + n
+            self.envs[i].unwrapped.np_random.bit_generator.state = origin
+            self._begin(i)
+            self._actions[i] = list(actions) if self.box else actions.astype(int).tolist()
+            for elapsed, action in enumerate(self._actions[i], 1):
+                self._observe(self._obs[i], self.envs[i].step(action)[0], elapsed)
+
+    def close(self) -> None:
+        for env in self.envs:
+            env.close()
+
+
+class CartPoles:
+    """Gymnasium's CartPole for all seeds in one array: its dynamics, with resets from each seed's own generator."""
+
+    discrete, n_actions = True, 2
+
+    def __init__(self, env: Env, n_envs: int, seeds: Sequence[np.random.SeedSequence], limit: int | None):
+        assert limit is not None
+        self.n_envs, self.limit, self.append_time = n_envs, limit, env.append_time
+        self.rngs = [np.random.default_rng(seed.spawn(1)[0]) for seed in seeds]
+        self.sim = CartPoleVectorEnv(len(seeds) * n_envs, max_episode_steps=limit)
+        self.sim.reset(seed=0)  # the states are drawn anew below, from the seeds' generators
+        for s in range(len(seeds)):
+            self._begin(s, np.arange(n_envs))
+        self.obs = self._observe()
+        self.final_obs = self.obs
+
+    def _begin(self, s: int, which: np.ndarray) -> None:
+        assert self.sim.state is not None
+        columns = s * self.n_envs + which
+        self.sim.state[:, columns] = self.rngs[s].uniform(-0.05, 0.05, (4, len(which)))
+        self.sim.steps[columns] = 0
+
+    def _observe(self) -> np.ndarray:
+        assert self.sim.state is not None
+        obs = self.sim.state.T.astype(np.float32)
+        if self.append_time:
+            obs = np.column_stack([obs, (self.sim.steps / self.limit).astype(np.float32)])
+        return obs.reshape(len(self.rngs), self.n_envs, -1)
+
+    def step(self, actions: np.ndarray, live: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        sim = self.sim
+        frozen = None if live.all() else ~live.ravel()
+        if frozen is not None:
+            assert sim.state is not None
+            kept = sim.state[:, frozen], sim.steps[frozen]
+        _, reward, terminated, truncated, _ = sim.step(actions.ravel())
+        sim.prev_done[:] = False  # or its next step would reset once more, from its one generator
+        if frozen is not None:
+            sim.state[:, frozen], sim.steps[frozen] = kept
+            reward[frozen], terminated[frozen], truncated[frozen] = 0, False, False
+        truncated &= ~terminated
+        done = (terminated | truncated).reshape(live.shape)
+        if done.any():
+            self.final_obs = self._observe()
+            for s in np.flatnonzero(done.any(1)):
+                self._begin(int(s), np.flatnonzero(done[s]))
+        self.obs = self._observe()
+        return reward.reshape(live.shape), terminated.reshape(live.shape), truncated.reshape(live.shape)
+
+    def save(self, s: int) -> dict[str, Any]:
+        assert self.sim.state is not None
+        mine = slice(s * self.n_envs, (s + 1) * self.n_envs)
+        return {
+            "rng": self.rngs[s].bit_generator.state,
+            "state": self.sim.state[:, mine].copy(),
+            "steps": self.sim.steps[mine].copy(),
+        }
+
+    def load(self, s: int, saved: dict[str, Any]) -> None:
+        assert self.sim.state is not None
+        mine = slice(s * self.n_envs, (s + 1) * self.n_envs)
+        self.rngs[s].bit_generator.state = saved["rng"]
+        self.sim.state[:, mine], self.sim.steps[mine] = saved["state"], saved["steps"]
+        self.obs = self._observe()
+
+    def close(self) -> None: ...
