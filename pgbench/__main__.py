@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -26,7 +27,10 @@ def train(config: Config) -> None:
     try:
         statuses = run_job(config)
     except Interrupted:
-        print(f"pgbench: stopped after a checkpoint; the same command goes on ({config.job_dir})", file=sys.stderr)
+        print(
+            f"pgbench: stopped after a checkpoint; the same command goes on ({config.job_dir})",
+            file=sys.stderr,
+        )
         sys.exit(128 + received[0])
     finally:
         for number, handler in previous.items():
@@ -39,7 +43,7 @@ def train(config: Config) -> None:
 def main(composed: DictConfig) -> None:
     values: Any = OmegaConf.to_container(composed, resolve=True)
     config = validate(values)
-    if hydra.core.hydra_config.HydraConfig.get().mode == RunMode.MULTIRUN:
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
         train(config)
         return
     try:

@@ -32,7 +32,9 @@ def load_checkpoint(directory: Path) -> dict[str, Any] | None:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{path}: not a readable checkpoint ({reason}); delete it to start the run anew") from None
     if version != FORMAT:
-        raise UserError(f"{path}: written by another version of pgbench (format {version}, here {FORMAT}); use another output_dir")
+        raise UserError(
+            f"{path}: written by another version of pgbench (format {version}, here {FORMAT}); use another output_dir"
+        )
     unpacked: dict[str, Any] = _unpack(content)
     return unpacked
 
@@ -48,5 +50,7 @@ def _pack(value: Any) -> Any:
 
 def _unpack(value: Any) -> Any:
     if isinstance(value, dict):
-        return value["numpy"].numpy() if value.keys() == {"numpy"} else {key: _unpack(item) for key, item in value.items()}
+        return (
+            value["numpy"].numpy() if value.keys() == {"numpy"} else {key: _unpack(item) for key, item in value.items()}
+        )
     return [_unpack(item) for item in value] if isinstance(value, list) else value

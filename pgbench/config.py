@@ -213,11 +213,13 @@ def validate(values: Mapping[str, Any]) -> Config:
     if isinstance(config.seeds, bool) or len(set(config.seed_list)) != len(config.seed_list) or not config.seed_list:
         raise UserError(_explain_seeds(values["seeds"]))
     if algorithm.advantage == "trajectory_return" and algorithm.collect != "episodes":
-        raise UserError("algorithm.advantage: 'trajectory_return' needs complete episodes: set algorithm.collect=episodes")
+        raise UserError(
+            "algorithm.advantage: 'trajectory_return' needs complete episodes: set algorithm.collect=episodes"
+        )
     if algorithm.advantage in ADVANTAGES and algorithm.baseline != "learned":
         raise UserError(
-            f"algorithm.baseline: got '{algorithm.baseline}', but '{algorithm.advantage}' subtracts the critic's value: "
-            "set algorithm.baseline=learned"
+            f"algorithm.baseline: got '{algorithm.baseline}', but algorithm.advantage={algorithm.advantage} subtracts "
+            "the critic's value: set algorithm.baseline=learned"
         )
     return config
 

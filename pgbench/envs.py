@@ -56,7 +56,9 @@ def make_env(env: Env) -> gym.Env:
     if not made.observation_space.is_np_flattenable:
         raise UserError(f"env.id: '{env.id}' has observation space {made.observation_space}, which cannot be flattened")
     if env.append_time and time_limit(made) is None:
-        raise UserError(f"env.append_time: '{env.id}' has no time limit; set +env.kwargs.max_episode_steps or leave it off")
+        raise UserError(
+            f"env.append_time: '{env.id}' has no time limit; set +env.kwargs.max_episode_steps or leave it off"
+        )
     if isinstance(made.observation_space, spaces.Box) and len(made.observation_space.shape) == 1:
         return made
     return gym.wrappers.FlattenObservation(made)
@@ -71,7 +73,9 @@ def make_envs(env: Env, n_envs: int, seeds: Sequence[np.random.SeedSequence]) ->
     prototype = make_env(env)
     assert prototype.spec is not None
     vector = prototype.spec.vector_entry_point
-    if vector == "gymnasium.envs.classic_control.cartpole:CartPoleVectorEnv" and not set(env.kwargs) - {"max_episode_steps"}:
+    if vector == "gymnasium.envs.classic_control.cartpole:CartPoleVectorEnv" and not set(env.kwargs) - {
+        "max_episode_steps"
+    }:
         return CartPoles(env, n_envs, seeds, time_limit(prototype))
     return GymEnvs(env, n_envs, seeds)
 
@@ -93,10 +97,15 @@ class GymEnvs:
         self.obs = np.zeros((len(seeds), n_envs, self.size + env.append_time), np.float32)
         self.final_obs = self.obs.copy()
         # Flat views: one row an environment.
-        self._obs, self._final = self.obs.reshape(-1, self.obs.shape[-1]), self.final_obs.reshape(-1, self.obs.shape[-1])
+        self._obs, self._final = (
+            self.obs.reshape(-1, self.obs.shape[-1]),
+            self.final_obs.reshape(-1, self.obs.shape[-1]),
+        )
         self.box = action_space if isinstance(action_space, spaces.Box) else None
         self.discrete = isinstance(action_space, spaces.Discrete)
-        self.n_actions = int(action_space.n if isinstance(action_space, spaces.Discrete) else np.prod(action_space.shape or ()))
+        self.n_actions = int(
+            action_space.n if isinstance(action_space, spaces.Discrete) else np.prod(action_space.shape or ())
+        )
         self.start = int(action_space.start) if isinstance(action_space, spaces.Discrete) else 0
         self._origin: list[Any] = [None] * len(self.envs)
         self._actions: list[list[Any]] = [[] for _ in self.envs]
@@ -137,7 +146,10 @@ class GymEnvs:
 
     def save(self, s: int) -> dict[str, Any]:
         mine = range(s * self.n_envs, (s + 1) * self.n_envs)
-        return {"origins": [self._origin[i] for i in mine], "actions": [np.array(self._actions[i]) for i in mine]}
+        return {
+            "origins": [self._origin[i] for i in mine],
+            "actions": [np.array(self._actions[i]) for i in mine],
+        }
 
     def load(self, s: int, saved: dict[str, Any]) -> None:
         for n, (origin, actions) in enumerate(zip(saved["origins"], saved["actions"], strict=True)):

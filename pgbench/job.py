@@ -74,7 +74,12 @@ def _prepare(config: Config, seeds: Sequence[int]) -> None:
             if path.exists():
                 _check_identity(config, path)
             else:
-                content = {"seed": seed, "job": config.job_name, "config": config.identity, "provenance": made_with}
+                content = {
+                    "seed": seed,
+                    "job": config.job_name,
+                    "config": config.identity,
+                    "provenance": made_with,
+                }
                 write_atomic(path, yaml.safe_dump(content, sort_keys=False).encode(), durable=True)
         except OSError as error:
             raise UserError(f"output_dir: cannot write {directory}: {error.strerror}") from None
@@ -83,7 +88,9 @@ def _prepare(config: Config, seeds: Sequence[int]) -> None:
 def _check_identity(config: Config, path: Path) -> None:
     held = yaml.safe_load(path.read_text())
     if not isinstance(held, dict) or held.get("config") != config.identity:
-        raise UserError(f"output_dir: {path.parent} holds a run of another config (see {path}); choose another output_dir")
+        raise UserError(
+            f"output_dir: {path.parent} holds a run of another config (see {path}); choose another output_dir"
+        )
 
 
 class _Run:

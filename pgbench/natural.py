@@ -18,7 +18,7 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
 
 
 def fisher_vector_product(policy: Linearized, distribution: Distribution, v: Tensor) -> Tensor:
-    """F v [S, P] with F = E_s[J^T M J], the Hessian of the mean KL at theta_k (slides, "Computing the Natural Gradient").
+    """F v [S, P], F = E_s[J^T M J] the Hessian of the mean KL at theta_k (slides, "Computing the Natural Gradient").
 
     J is the Jacobian of the distribution's parameters y, M their Fisher information: the Gauss-Newton form, exact here
     because the gradient of the KL in y vanishes at theta_k. `policy` is linearised at theta_k on the batch's states.

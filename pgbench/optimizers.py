@@ -17,7 +17,9 @@ class Adam(NamedTuple):
     def zeros(cls, theta: Tensor) -> "Adam":
         return cls(torch.zeros_like(theta), torch.zeros_like(theta), theta.new_zeros(len(theta), 1))
 
-    def step(self, g: Tensor, rate: float, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> tuple["Adam", Tensor]:
+    def step(
+        self, g: Tensor, rate: float, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8
+    ) -> tuple["Adam", Tensor]:
         """The optimiser after gradient g [S, P], and the ascent step rate m^ / (sqrt v^ + eps) [S, P]."""
         t = self.t + 1
         m = torch.lerp(self.m, g, 1 - beta1)

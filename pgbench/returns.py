@@ -46,8 +46,6 @@ def n_step_advantage(
     return target - v
 
 
-def gae(
-    r: np.ndarray, v: np.ndarray, v_next: np.ndarray, last: np.ndarray, gamma: float, lam: float
-) -> np.ndarray:
+def gae(r: np.ndarray, v: np.ndarray, v_next: np.ndarray, last: np.ndarray, gamma: float, lam: float) -> np.ndarray:
     """A_t = sum_l (gamma lambda)^l delta_t+l within the trajectory (slides, "GAE: Limiting Cases")."""
     return discounted_sum(td_residual(r, v, v_next, gamma), gamma * lam * ~last)

@@ -77,7 +77,9 @@ class Collector:
         self.accounts = [Account(0, 0, zeros.copy(), zeros.astype(int), deque(maxlen=TRAILING)) for _ in seeds]
         self._buffer: dict[str, np.ndarray] = {}
 
-    def collect(self, policy: Policy, theta: np.ndarray, live: np.ndarray) -> tuple[Rollout, list[list[tuple[Any, ...]]]]:
+    def collect(
+        self, policy: Policy, theta: np.ndarray, live: np.ndarray
+    ) -> tuple[Rollout, list[list[tuple[Any, ...]]]]:
         """One batch of every live [S] seed under rows theta [S, P], and the episodes each finished, as rows
         (env_steps, return, length, terminated)."""
         hp, envs = self.config.hyperparameters, self.envs
@@ -98,7 +100,11 @@ class Collector:
             actions = policy.distribution.sample(y, noise[:, t % hp.n_steps])
             buffer["obs"][:, t], buffer["actions"][:, t], buffer["live"][:, t] = envs.obs, actions, alive
             rewards, terminated, truncated = envs.step(actions, alive)
-            buffer["rewards"][:, t], buffer["terminated"][:, t], buffer["truncated"][:, t] = rewards, terminated, truncated
+            buffer["rewards"][:, t], buffer["terminated"][:, t], buffer["truncated"][:, t] = (
+                rewards,
+                terminated,
+                truncated,
+            )
             if truncated.any():
                 cut_obs.update({(s, t, n): envs.final_obs[s, n].copy() for s, n in np.argwhere(truncated).tolist()})
             t += 1
@@ -114,7 +120,10 @@ class Collector:
     def _draw(self, policy: Policy, alive: np.ndarray) -> np.ndarray:
         """Noise of a window [S, T, N, A]; a seed that has finished draws none, so its stream is its own affair."""
         shape = (self.config.hyperparameters.n_steps, alive.shape[1])
-        noise = [policy.distribution.noise(rng, shape) if on else None for rng, on in zip(self.rngs, alive.any(1), strict=True)]
+        drawing = [bool(row.any()) for row in alive]
+        noise = [
+            policy.distribution.noise(rng, shape) if on else None for rng, on in zip(self.rngs, drawing, strict=True)
+        ]
         blank = next(x for x in noise if x is not None)
         return np.stack([np.zeros_like(blank) if x is None else x for x in noise])
 
@@ -122,10 +131,13 @@ class Collector:
         """The buffers, at least `length` steps long."""
         have = self._buffer["live"].shape[1] if self._buffer else 0
         if have < length:
-            s, _, n, a = noise.shape
+            s, n = len(noise), noise.shape[2]
+            action: tuple[tuple[int, ...], Any] = (
+                ((), np.int64) if self.envs.discrete else (noise.shape[3:], np.float32)
+            )
             new = {
                 "obs": np.zeros((s, length, n, self.envs.obs.shape[-1]), np.float32),
-                "actions": np.zeros((s, length, n), np.int64) if self.envs.discrete else np.zeros((s, length, n, a), np.float32),
+                "actions": np.zeros((s, length, n, *action[0]), action[1]),
                 "rewards": np.zeros((s, length, n), np.float32),
                 **{name: np.zeros((s, length, n), bool) for name in ("terminated", "truncated", "live")},
             }
@@ -175,10 +187,12 @@ class Collector:
 
     def _discounted_returns(self, raw: Rollout) -> np.ndarray:
         """sum_k gamma^k r_t-k within the episode, at every step [S, T, N]."""
-        result = np.zeros(raw.rewards.shape)
+        result = np.zeros_like(raw.rewards, np.float64)
         for t in range(result.shape[1]):
-            self.discounted = np.where(raw.live[:, t], self.config.hyperparameters.gamma * self.discounted + raw.rewards[:, t], 0)
-            result[:, t] = self.discounted
+            self.discounted = np.where(
+                raw.live[:, t], self.config.hyperparameters.gamma * self.discounted + raw.rewards[:, t], 0
+            )
+            result[:, t, :] = self.discounted
             self.discounted = np.where(raw.terminated[:, t] | raw.truncated[:, t], 0, self.discounted)
         return result
 
@@ -189,7 +203,10 @@ class Collector:
             "rng": self.rngs[s].bit_generator.state,
             "envs": self.envs.save(s),
             "discounted": self.discounted[s].copy(),
-            "account": {**{field.name: getattr(account, field.name) for field in fields(account)}, "recent": list(account.recent)},
+            "account": {
+                **{field.name: getattr(account, field.name) for field in fields(account)},
+                "recent": list(account.recent),
+            },
             "obs_moments": self.obs_moments.save(s) if self.obs_moments else None,
             "return_moments": self.return_moments.save(s) if self.return_moments else None,
         }
@@ -199,7 +216,9 @@ class Collector:
         self.rngs[s].bit_generator.state = saved["rng"]
         self.envs.load(s, saved["envs"])
         self.discounted[s] = saved["discounted"]
-        self.accounts[s] = Account(**{**saved["account"], "recent": deque(map(tuple, saved["account"]["recent"]), TRAILING)})
+        self.accounts[s] = Account(
+            **{**saved["account"], "recent": deque(map(tuple, saved["account"]["recent"]), TRAILING)}
+        )
         for moments, name in ((self.obs_moments, "obs_moments"), (self.return_moments, "return_moments")):
             if moments:
                 moments.load(s, saved[name])
@@ -208,4 +227,3 @@ class Collector:
         """Mean return and length of the s-th seed's last 100 finished episodes; NaN before the first."""
         recent = self.accounts[s].recent
         return tuple(np.mean(list(recent), 0).tolist()) if recent else (float("nan"), float("nan"))
-

@@ -50,7 +50,9 @@ class State:
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor by name, for a checkpoint."""
-        adam = {f"{name}_adam.{key}": x for name in ("policy", "critic") for key, x in self._adam(name)._asdict().items()}
+        adam = {
+            f"{name}_adam.{key}": x for name in ("policy", "critic") for key, x in self._adam(name)._asdict().items()
+        }
         return {"theta": self.theta, "phi": self.phi, **adam}
 
     def _adam(self, name: str) -> Adam:
@@ -58,8 +60,12 @@ class State:
 
     def with_tensors(self, tensors: dict[str, Tensor]) -> "State":
         """The state whose tensors these are; the inverse of `tensors`."""
-        policy_adam, critic_adam = (Adam(*(tensors[f"{name}_adam.{key}"] for key in Adam._fields)) for name in ("policy", "critic"))
-        return replace(self, theta=tensors["theta"], phi=tensors["phi"], policy_adam=policy_adam, critic_adam=critic_adam)
+        policy_adam, critic_adam = (
+            Adam(*(tensors[f"{name}_adam.{key}"] for key in Adam._fields)) for name in ("policy", "critic")
+        )
+        return replace(
+            self, theta=tensors["theta"], phi=tensors["phi"], policy_adam=policy_adam, critic_adam=critic_adam
+        )
 
     def finite(self) -> Tensor:
         """Which seeds have only finite parameters, bool [S]."""
@@ -78,7 +84,9 @@ def where(mask: Tensor, new: State, old: State) -> State:
     return new.with_tensors({name: torch.where(mask[:, None], x, before[name]) for name, x in new.tensors().items()})
 
 
-def initial_state(config: Config, obs_size: int, n_actions: int, discrete: bool, rngs: Sequence[np.random.Generator]) -> State:
+def initial_state(
+    config: Config, obs_size: int, n_actions: int, discrete: bool, rngs: Sequence[np.random.Generator]
+) -> State:
     """A fresh learner; row s is drawn from rngs[s]. Output gains 0.01 (policy) and 1 (critic)."""
     hp = config.hyperparameters
     mlp = MLP((obs_size, *hp.hidden, n_actions), hp.activation, 0 if discrete else n_actions)

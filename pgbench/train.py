@@ -26,7 +26,11 @@ class Trainer:
         self.collector = Collector(config, [experience for _, experience in spawned])
         envs = self.collector.envs
         self.state: State = initial_state(
-            config, envs.obs.shape[-1], envs.n_actions, envs.discrete, [np.random.default_rng(init) for init, _ in spawned]
+            config,
+            envs.obs.shape[-1],
+            envs.n_actions,
+            envs.discrete,
+            [np.random.default_rng(init) for init, _ in spawned],
         )
         self.iterations = np.zeros(len(seeds), int)
         self.diverged = np.zeros(len(seeds), bool)
@@ -62,7 +66,11 @@ class Trainer:
         self.iterations[s] += 1
         account = self.collector.accounts[s]
         episode_return, episode_length = self.collector.trailing(s)
-        progress = {"iteration": int(self.iterations[s]), "env_steps": account.env_steps, "episodes": account.episodes}
+        progress = {
+            "iteration": int(self.iterations[s]),
+            "env_steps": account.env_steps,
+            "episodes": account.episodes,
+        }
         return {**progress, "episode_return": episode_return, "episode_length": episode_length, **metrics}
 
     def _episodes(self, s: int, episodes: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -1,6 +1,6 @@
 """Natural policy gradient (slides, Algorithm 2).
 
-Maximising J(theta_k) + g.d subject to 1/2 d.F d <= delta, with F the Hessian of the mean KL, gives by a Lagrange multiplier
+Maximising J(theta_k) + g.d subject to 1/2 d.F d <= delta, with F the Hessian of the mean KL, gives
 
     d = sqrt(2 delta / g.F^-1 g) F^-1 g,    theta_k+1 = theta_k + d,
 

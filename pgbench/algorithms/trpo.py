@@ -2,7 +2,9 @@
 
 NPG's step d, shortened by a line search until the policy itself, not its expansion, improves and stays near:
 
-    theta_k+1 = theta_k + alpha^i d,    the first i in 0..L with L(theta_k, theta_k+1) >= 0 and KL(theta_k || theta_k+1) <= delta
+    theta_k+1 = theta_k + alpha^i d,
+
+with the first i in 0..L for which L(theta_k, theta_k+1) >= 0 and KL(theta_k || theta_k+1) <= delta.
 """
 
 from dataclasses import replace

@@ -1,6 +1,6 @@
 """Vanilla policy gradient with GAE (slides, Algorithm 1).
 
-    g = 1/B sum_t A_t grad log pi(a_t | s_t),    theta_k+1 = theta_k + alpha g    (or Adam's step)
+g = 1/B sum_t A_t grad log pi(a_t | s_t),    theta_k+1 = theta_k + alpha g    (or Adam's step)
 """
 
 from dataclasses import replace
