@@ -1,0 +1,78 @@
+"""`python -m sweeps`: runs a sweep, or goes on with it."""
+
+import shlex
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from pgbench.errors import UserError
+from sweeps.expand import descriptions, expand, load
+from sweeps.options import describe, parse
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Gives the exit status: 0 all done, 1 some failed, 2 a mistake in the command, 130 or 143 stopped by a signal."""
+    if {"-h", "--help"} & set(arguments):
+        print(describe(descriptions()))
+        return 0
+    try:
+        return run(arguments)
+    except UserError as error:
+        print(f"sweeps: error: {error}", file=sys.stderr)
+        return 2
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Expands, plans, drives, closes; `main` says what it gives. Raises UserError before anything is trained."""
+    from rich.console import Console
+
+    from sweeps.backends import make_backend
+    from sweeps.driver import Stop, drive
+    from sweeps.plan import resolve, split
+    from sweeps.progress import Progress, duration
+    from sweeps.worker import TRAINER
+
+    begun = time.monotonic()
+    options, overrides = parse(arguments)
+    if options.sweep is None and not overrides:
+        raise UserError(f"sweep: missing, allowed is {', '.join(descriptions())} or the path of a YAML file")
+    sweep = load(options.sweep) if options.sweep else {}
+    jobs = resolve(expand(sweep, {**overrides, "output_dir": [str(writable(options.output_dir))]}))
+
+    stop = Stop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop.receive)
+    show = Progress(jobs, Console())
+    units = split([(job, show.open_seeds(job)) for job in jobs], options.n_jobs, options.seeds_per_process)
+    failed = 0
+    if units:
+        show.say(f"{show.line()}: {len(units)} units on {options.n_jobs} processes")
+        backend = make_backend(options, TRAINER)
+        try:
+            with show:
+                failed = drive(units, backend, options, show, stop)
+        finally:
+            backend.close()
+    show.console.print(show.table())
+    show.say(f"{show.line()} · took {duration(time.monotonic() - begun)} · records in {options.output_dir}")
+    if failed or stop:
+        show.say(f"the same command goes on with what is not done: python -m sweeps {shlex.join(arguments)}")
+    return 128 + stop.signal if stop.signal else int(failed > 0)
+
+
+def writable(path: str) -> Path:
+    """The absolute path of a directory, made if need be. Raises UserError if nothing can be written there."""
+    directory = Path(path).expanduser().resolve()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=directory).close()
+    except OSError as error:
+        raise UserError(f"output_dir: cannot write {directory}: {error.strerror}") from None
+    return directory
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,87 @@
+"""The loop that runs a sweep: keeps the slots busy, takes what has ended, decides what follows."""
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Future, wait
+from contextlib import suppress
+
+from pgbench.records import read_status, seed_dir
+from sweeps.backends import Backend
+from sweeps.lock import Held, lock
+from sweeps.options import Options
+from sweeps.plan import Unit
+from sweeps.progress import Progress
+from sweeps.state import Outcome, after, record_failure
+
+POLL = 0.5  # seconds between two looks at the runs
+HELD_SECONDS = 2.0  # seconds before another try at what another process trains
+
+
+class Stop:
+    """Why the sweep stops: a signal's number, or too many failures."""
+
+    signal: int | None = None
+    failures = False
+
+    def __bool__(self) -> bool:
+        return self.signal is not None or self.failures
+
+    def receive(self, number: int, frame: object) -> None:
+        """A signal's handler: the first asks to stop, the second stops at once."""
+        if self.signal is not None:
+            raise SystemExit(128 + number)
+        self.signal = number
+
+
+def drive(units: Iterable[Unit], backend: Backend, options: Options, show: Progress, stop: Stop) -> int:
+    """Runs the units to their end, or until `stop`. Gives the number of runs that failed."""
+    queue, flight, failed = deque(units), dict[Future[Outcome], Unit](), 0
+    held: deque[tuple[float, Unit]] = deque()
+    limit = 1 if options.on_error == "stop" else options.max_failures
+    while flight or ((queue or held) and not stop):
+        while held and held[0][0] <= time.monotonic():
+            queue.append(held.popleft()[1])
+        while queue and len(flight) < backend.slots and not stop:
+            unit = queue.popleft()
+            flight[backend.submit(unit)] = unit
+            show.started(unit)
+        if not flight:
+            time.sleep(POLL)
+        for future in wait(flight, POLL, "FIRST_COMPLETED").done:
+            unit, outcome = flight.pop(future), _outcome(future)
+            follow = after(unit, outcome, options.retries, _steps(unit))
+            if outcome["end"] == "held":
+                held.extend((time.monotonic() + HELD_SECONDS, each) for each in follow)
+                show.held(unit, outcome["held"])
+            elif follow and not stop:
+                queue.extendleft(reversed(follow))
+                show.again(unit, outcome, follow)
+            elif outcome["end"] in ("failed", "died"):
+                _give_up(unit, outcome)
+                show.failed(unit, outcome)
+                failed += len(unit.seeds)
+                stop.failures = limit is not None and failed >= limit
+            else:
+                show.ended(unit)
+        if stop:
+            backend.stop()
+        show.update()
+    return failed
+
+
+def _outcome(future: Future[Outcome]) -> Outcome:
+    error = future.exception()
+    return {"end": "died", "message": f"{type(error).__name__}: {error}"} if error else future.result()
+
+
+def _steps(unit: Unit) -> int:
+    """How far a unit has got, environment steps summed over its seeds."""
+    return sum(read_status(seed_dir(unit.config.job_dir, seed)).get("env_steps", 0) for seed in unit.seeds)
+
+
+def _give_up(unit: Unit, outcome: Outcome) -> None:
+    """Records a failure that the worker could not; runs that another process has taken over are left alone."""
+    for seed in unit.seeds:
+        with suppress(Held, OSError), lock(seed_dir(unit.config.job_dir, seed)):
+            record_failure(unit, [seed], outcome["message"], outcome.get("details", ""))

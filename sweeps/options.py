@@ -1,0 +1,107 @@
+"""The command line of a sweep: its own keys, described once, and the overrides that reach every job."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from pgbench.config import GROUPS, PositiveInt, keys, nearest
+from pgbench.errors import UserError
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", use_attribute_docstrings=True))
+class Options:
+    sweep: str | None = None
+    """name of a sweep below, or the path of a YAML file; without one, the overrides alone make the jobs"""
+    output_dir: str = "runs"
+    """directory of the records, a directory a job"""
+    n_jobs: PositiveInt = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """processes that train at the same time, one torch thread each (default: the cores there are)"""
+    seeds_per_process: PositiveInt | None = None
+    """seeds of a job in lockstep in one process; null chooses at most 5, fewer where that keeps n_jobs busy"""
+    backend: Literal["loky", "dask"] = "loky"
+    """where the processes run: on this machine, or on the workers of a Dask cluster"""
+    address: str | None = None
+    """Dask scheduler, tcp://host:port or its scheduler file; null starts n_jobs Dask workers here"""
+    on_error: Literal["continue", "stop"] = "continue"
+    """after a failed run: go on with the others, or stop all"""
+    max_failures: PositiveInt | None = None
+    """stop all once this many runs have failed; null is no limit"""
+    retries: Annotated[int, Field(ge=0)] = 3
+    """how often a run whose process died goes on from its checkpoint without getting any further"""
+
+
+OPTIONS = {name: field.description or "" for name, field in Options.__pydantic_fields__.items()}  # type: ignore[attr-defined]
+
+
+def parse(arguments: Sequence[str]) -> tuple[Options, dict[str, list[Any]]]:
+    """A sweep's options, and each other key with its values: several where it was given as `key=a,b`.
+
+    Raises UserError for what is no `key=value`, an unknown key or a wrong value.
+    """
+    given: dict[str, Any] = {}
+    overrides: list[str] = []
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if equals and key in OPTIONS:
+            given[key] = None if value == "null" else value
+        else:
+            overrides.append(argument)
+    values = _override_values(overrides)
+    try:
+        return TypeAdapter(Options).validate_python(given), values
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        what = wrong["msg"].replace("Input should be", "allowed is").replace("greater than or equal to", "at least")
+        raise UserError(f"{wrong['loc'][0]}: got {wrong['input']!r}, {what}") from None
+
+
+def _override_values(overrides: list[str]) -> dict[str, list[Any]]:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import OverrideParseException
+
+    try:
+        parsed = OverridesParser.create().parse_overrides(overrides)
+    except OverrideParseException as error:
+        raise UserError(f"cannot read '{error.override}': write key=value") from None
+    values: dict[str, list[Any]] = {}
+    for argument, override in zip(overrides, parsed, strict=True):
+        key = override.key_or_group
+        if override.is_delete() or override.package or "${" in argument:
+            raise UserError(f"cannot use '{argument}' in a sweep: write key=value")
+        check_key(key)
+        values[key] = list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
+    return values
+
+
+def check_key(key: str) -> None:
+    """Raises UserError with the nearest key there is, unless `key` is a config key or group of a job."""
+    allowed = [*GROUPS, *(name for name, _ in keys()), "env.kwargs.*"]
+    if key not in allowed and not key.startswith("env.kwargs."):
+        raise UserError(f"{key}: no such key{nearest(key, [*OPTIONS, *allowed])} (python -m sweeps --help lists them)")
+
+
+def describe(sweeps: Mapping[str, str]) -> str:
+    """The text of --help. `sweeps`: name -> description."""
+    defaults = Options()
+    shown = {name: f"{name}={'null' if (v := getattr(defaults, name)) is None else v}" for name in OPTIONS}
+    return "\n".join(
+        [
+            "sweeps runs many jobs: expands a sweep into runs, skips those done, trains the others in parallel.",
+            "  python -m sweeps sweep=figure1 n_jobs=2 output_dir=runs",
+            "  python -m sweeps sweep=comparison output_dir=runs seeds=2 hyperparameters.delta=0.01,0.02",
+            "The same command again goes on where it stopped. Look at it meanwhile: python -m sweeps.status runs",
+            "",
+            "== Sweeps ==",
+            *(f"  {name:<20}{text}" for name, text in sweeps.items()),
+            "",
+            "== Keys of a sweep (key=value, with their defaults) ==",
+            *(f"  {shown[name]:<24}{text}" for name, text in OPTIONS.items()),
+            "",
+            "== Keys that reach every job (key=value, or key=a,b for one job each) ==",
+            f"  {', '.join(GROUPS)}",
+            *(f"  {name:<40}{text}" for name, text in keys() if name != "output_dir"),
+        ]
+    )

@@ -1,0 +1,104 @@
+"""From overrides to work: jobs resolved and told apart, their open seeds split into units, longest first."""
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from pgbench.config import GROUPS, Config, compose, to_plain, validate
+from pgbench.errors import UserError
+from sweeps.expand import Overrides
+
+SEEDS_PER_PROCESS = 5  # more in lockstep fall out of the cache
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Seeds of one job that train in lockstep in one process."""
+
+    config: Config
+    seeds: tuple[int, ...]
+    deaths: int = 0
+    """processes this unit has lost without getting any further"""
+    steps: int = 0
+    """the farthest it got before a process was lost, environment steps summed over its seeds"""
+
+    @property
+    def cost(self) -> float:
+        return _seed_cost(self.config) * (len(self.seeds) + 1)  # lockstep shares about one seed's work
+
+
+def resolve(jobs: Iterable[Overrides]) -> list[Config]:
+    """The config of each job; jobs with the same records are one, with the seeds of both. Raises UserError.
+
+    Hydra composes each distinct choice of groups once; values are set without it, so 10,000 jobs take seconds.
+    """
+    found: dict[str, Config] = {}
+    for overrides in jobs:
+        config = _config(overrides)
+        same = found.setdefault(config.job_name, config)
+        if same is not config:
+            seeds = tuple(sorted({*same.seed_list, *config.seed_list}))
+            found[config.job_name] = replace(same, seeds=seeds)
+    return list(found.values())
+
+
+def _config(overrides: Overrides) -> Config:
+    values = _base(tuple((key, str(value)) for key, value in overrides.items() if key in GROUPS))
+    for key, value in overrides.items():
+        if key not in GROUPS:
+            values = _with(values, key, value)
+    return validate(values)
+
+
+@cache
+def _base(groups: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    plain: dict[str, Any] = to_plain(compose([f"{group}={choice}" for group, choice in groups]))
+    return plain
+
+
+def _with(values: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
+    head, _, rest = key.partition(".")
+    if not rest:
+        return {**values, head: value}
+    below = values.get(head, {})
+    if not isinstance(below, Mapping):
+        raise UserError(f"{key}: no such key, {head} is a value")
+    return {**values, head: _with(below, rest, value)}
+
+
+def split(todo: Sequence[tuple[Config, Sequence[int]]], workers: int, size: int | None = None) -> list[Unit]:
+    """Units for the open seeds of each job, the most costly first.
+
+    `size` fixes the seeds a unit; without it, at most SEEDS_PER_PROCESS, whichever ends first on these workers.
+    """
+    sizes = [size] if size else range(SEEDS_PER_PROCESS, 0, -1)
+    plans = [_units(todo, size) for size in sizes]
+    return min(plans, key=lambda units: _makespan(units, workers))
+
+
+def _units(todo: Sequence[tuple[Config, Sequence[int]]], size: int) -> list[Unit]:
+    units = []
+    for config, seeds in todo:
+        groups = -(-len(seeds) // size)
+        bounds = [len(seeds) * group // groups for group in range(groups + 1)] if groups else []
+        units += [Unit(config, tuple(seeds[a:b])) for a, b in pairwise(bounds)]
+    return sorted(units, key=lambda unit: -unit.cost)
+
+
+def _makespan(units: Sequence[Unit], workers: int) -> float:
+    loads = [0.0] * workers
+    for unit in units:
+        heapq.heapreplace(loads, loads[0] + unit.cost)
+    return max(loads)
+
+
+def _seed_cost(config: Config) -> float:
+    """Work of one seed, for ordering only: milliseconds per 2048 steps on one core, times its steps."""
+    values = config.hyperparameters
+    rollout = 8.0 if config.env.id.startswith("CartPole") else 100.0
+    critic = 2.5 * values.critic_steps if config.algorithm.uses_critic else 0.0
+    natural = 2.5 * values.cg_iterations if config.algorithm.name in ("npg", "trpo") else 0.0
+    return config.total_steps * (rollout + critic + natural)

@@ -1,0 +1,176 @@
+"""What a person sees of a sweep, read from its runs' status.json: one live display, lines, the closing table."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from pgbench.config import Config
+from pgbench.records import ERROR, read_status, seed_dir
+from sweeps.plan import Unit
+from sweeps.state import KEPT, Outcome
+
+LOOK_SECONDS = 1.0  # between two looks at the running runs
+LINE_SECONDS = 5.0  # between two lines where there is no terminal
+RATE_SECONDS = 30.0  # the rate is a mean over the last so many
+ROWS = 40  # of the closing table
+
+Run = tuple[str, int]  # job name, seed
+
+
+@dataclass
+class Seen:
+    """A run as last read: its state here is queued, running, held (by another process), done, diverged or failed."""
+
+    state: str = "queued"
+    steps: int = 0
+    seconds: float = 0.0
+
+
+class Progress:
+    """Follows the runs of some jobs, live on a terminal, else in plain lines."""
+
+    def __init__(self, jobs: Sequence[Config], console: Console):
+        self.jobs = {job.job_name: job for job in jobs}
+        self.console = console
+        self.runs: dict[Run, Seen] = {(job.job_name, seed): Seen() for job in jobs for seed in job.seed_list}
+        for run in self.runs:
+            self._look(run, "queued")
+        self.total = sum(job.total_steps * len(job.seed_list) for job in jobs)
+        self.begun = self.looked = self.printed = time.monotonic()
+        self.trail = deque([(self.begun, self._steps())])
+        self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+
+    def __enter__(self) -> "Progress":
+        if self.live:
+            self.live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.live:
+            self.live.stop()
+
+    def open_seeds(self, job: Config) -> list[int]:
+        """The seeds of a job that are neither done nor diverged."""
+        return [seed for seed in job.seed_list if self.runs[job.job_name, seed].state not in KEPT]
+
+    def started(self, unit: Unit) -> None:
+        self._set(unit, "running")
+
+    def ended(self, unit: Unit) -> None:
+        self._set(unit, "queued")
+
+    def failed(self, unit: Unit, outcome: Outcome) -> None:
+        """Says at once which runs failed, why, and where their traceback lies."""
+        self._set(unit, "failed")
+        for seed in unit.seeds:
+            if self.runs[unit.config.job_name, seed].state == "failed":
+                path = seed_dir(unit.config.job_dir, seed) / ERROR
+                where = f" ({path})" if path.exists() else ""
+                self.say(f"failed: {unit.config.job_name}/seed-{seed}: {outcome['message']}{where}", "red")
+
+    def again(self, unit: Unit, outcome: Outcome, follow: Sequence[Unit]) -> None:
+        """Says that a unit did not end well and how it goes on."""
+        self._set(unit, "queued")
+        how = "goes on from its checkpoint" if len(follow) == 1 else "each seed goes on by itself"
+        self.say(f"again: {_name(unit)}: {outcome.get('message', 'it was stopped')}; {how}", "yellow")
+
+    def held(self, unit: Unit, by: Mapping[int, str]) -> None:
+        """Says, once, which runs another process trains."""
+        runs = [(unit.config.job_name, seed) for seed in by]
+        new = any(self.runs[run].state == "queued" or self.runs[run].state == "running" for run in runs)
+        self._set(unit, "held")
+        if new:
+            self.say(f"held: {_name(unit)}: {', '.join(sorted(set(by.values())))} trains it; waiting for it", "yellow")
+
+    def say(self, text: str, style: str = "") -> None:
+        """A line that stays."""
+        self.console.print(Text(text, style=style), soft_wrap=True)
+
+    def update(self) -> None:
+        """Looks at what runs, about once a second, and shows it."""
+        now = time.monotonic()
+        if now - self.looked < LOOK_SECONDS:
+            return
+        self.looked = now
+        for run, seen in self.runs.items():
+            if seen.state == "running":
+                self._look(run, "running")
+        self.trail.append((now, self._steps()))
+        while now - self.trail[0][0] > RATE_SECONDS:
+            self.trail.popleft()
+        if self.live:
+            bar = ProgressBar(total=self.total, completed=self._steps(), width=40)
+            self.live.update(Group(bar, Text(self.line())), refresh=True)
+        elif now - self.printed >= LINE_SECONDS:
+            self.printed = now
+            self.say(self.line())
+
+    def line(self) -> str:
+        """Counts, rate and time left."""
+        counts = Counter(seen.state for seen in self.runs.values())
+        states = ("done", "diverged", "running", "queued", "held", "failed")
+        shown = [
+            f"{counts[state]} {state}" for state in states if counts[state] or state in ("done", "running", "failed")
+        ]
+        (then, before), (now, steps) = self.trail[0], self.trail[-1]
+        rate = max(0.0, (steps - before) / (now - then)) if now > then else 0.0
+        left = sum(
+            max(0, self.jobs[name].total_steps - seen.steps)
+            for (name, _), seen in self.runs.items()
+            if seen.state in ("queued", "running", "held")
+        )
+        speed = [f"{rate:,.0f} env-steps/s", f"{duration(left / rate)} left"] if rate and left else []
+        return " · ".join([f"{len(self.runs)} runs", *shown, *speed])
+
+    def table(self) -> Table:
+        """The closing table: a row a job, the ones with failures first where not all fit."""
+        table = Table("job", "done", "diverged", "failed", "open", "env-steps", "time", box=None, pad_edge=False)
+        for column in table.columns[1:]:
+            column.justify = "right"
+        rows = []
+        for name, job in self.jobs.items():
+            seen = [self.runs[name, seed] for seed in job.seed_list]
+            counts = Counter(one.state for one in seen)
+            done, diverged, failed = (counts[state] for state in ("done", "diverged", "failed"))
+            left = len(seen) - done - diverged - failed
+            steps, seconds = sum(one.steps for one in seen), max(one.seconds for one in seen)
+            cells = (name, str(done), str(diverged), str(failed), str(left), f"{steps:,}", duration(seconds))
+            rows.append((failed == 0, cells))
+        if len(rows) > ROWS:
+            rows.sort(key=lambda row: row[0])
+        for fine, cells in rows[:ROWS]:
+            table.add_row(*cells, style="" if fine else "red")
+        if len(rows) > ROWS:
+            table.add_row(f"... and {len(rows) - ROWS} more")
+        return table
+
+    def _set(self, unit: Unit, state: str) -> None:
+        for seed in unit.seeds:
+            self._look((unit.config.job_name, seed), state)
+
+    def _look(self, run: Run, state: str) -> None:
+        """Reads a run's status.json; `state` is where it stands here if it is not over."""
+        read = read_status(seed_dir(self.jobs[run[0]].job_dir, run[1]))
+        over = read["status"] in KEPT
+        self.runs[run] = Seen(read["status"] if over else state, read.get("env_steps", 0), read.get("seconds", 0.0))
+
+    def _steps(self) -> int:
+        return sum(seen.steps for seen in self.runs.values())
+
+
+def _name(unit: Unit) -> str:
+    return f"{unit.config.job_name} seeds {','.join(map(str, unit.seeds))}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 42 s, 3 min 20 s, 5 h 10 min."""
+    minutes, whole = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole} s" if minutes else f"{whole} s"

@@ -1,0 +1,70 @@
+"""The state machine of a run, whole.
+
+    pending ──> running ──> done         kept: never trained again
+                 ^ │ │ └──> diverged     kept: a result, not a failure
+                 │ │ └────> failed ──┐
+                 │ └── process gone  │   the same command trains it again, from its last checkpoint
+                 └───────────────────┘
+
+pgbench writes pending, running, done, diverged and, for an exception, failed. A sweep writes failed for a run that it
+gave up: whose process died again and again, or that was hung.
+
+A unit (seeds in lockstep) ends in one of ENDS, and `after` says what follows. A failure of several seeds in lockstep
+is tried once more seed by seed, so that one bad seed costs no other; a process that is lost is replaced, until its unit
+gets no further by that.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pgbench.records import ERROR, read_status, seed_dir, write_atomic, write_status
+from sweeps.plan import Unit
+
+KEPT = ("done", "diverged")
+ENDS = {
+    "finished": "each seed is done or diverged",
+    "held": "another process trains some seeds; the others are done or diverged",
+    "stopped": "checkpointed because it was asked to stop",
+    "died": "its process is gone: killed, crashed, out of memory",
+    "failed": "an exception, or no new iteration within the deadline",
+}
+Outcome = Mapping[str, Any]
+"""How a unit ended, in builtins: `end` of ENDS, `message`, `details` (traceback, output), `held` (seed -> by whom),
+`mistake` (one a user can mend)."""
+
+
+def is_open(unit: Unit, seed: int) -> bool:
+    """Whether a seed of a unit still has to be trained."""
+    return bool(read_status(seed_dir(unit.config.job_dir, seed))["status"] not in KEPT)
+
+
+def after(unit: Unit, outcome: Outcome, retries: int, steps: int) -> list[Unit]:
+    """The units to run because this one ended so; none if it is over. `steps`: its env steps so far, all seeds."""
+    end = outcome["end"]
+    if end == "finished":
+        return []
+    if end == "held":
+        return [replace(unit, seeds=tuple(outcome["held"]))]
+    if end in ("died", "stopped"):
+        deaths = 1 if steps > unit.steps else unit.deaths + 1
+        if deaths <= retries:
+            return [replace(unit, deaths=deaths, steps=max(steps, unit.steps))]
+    if len(unit.seeds) > 1 and not outcome.get("mistake"):
+        return [replace(unit, seeds=(seed,), deaths=retries, steps=steps) for seed in unit.seeds]
+    return []
+
+
+def record_failure(unit: Unit, seeds: Iterable[int], message: str, details: str) -> list[Path]:
+    """Marks runs failed that nothing else has settled, with `details` in their error.txt; gives these files' paths."""
+    paths = []
+    for seed in seeds:
+        directory = seed_dir(unit.config.job_dir, seed)
+        directory.mkdir(parents=True, exist_ok=True)
+        status = read_status(directory)
+        if status.pop("status") in ("pending", "running"):
+            write_atomic(directory / ERROR, f"{message}\n\n{details}".rstrip().encode() + b"\n")
+            write_status(directory, "failed", **{**status, "message": message})
+        paths.append(directory / ERROR)
+    return paths

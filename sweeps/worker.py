@@ -1,0 +1,78 @@
+"""What runs in a training process: one unit after another, until its supervisor closes it or dies."""
+
+import ctypes
+import faulthandler
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from pgbench.errors import UserError
+from pgbench.records import ERROR, seed_dir
+from sweeps.lock import Held, lock
+from sweeps.plan import Unit
+from sweeps.state import record_failure
+
+TRAINER = "pgbench.job"
+"""The module that trains: `run_job(config, seeds)`, `stop`, `Interrupted`. Imported in workers only: it needs torch."""
+
+LOCK_PATIENCE = 2.0  # seconds a process killed a moment ago may take to let go of its locks
+PR_SET_PDEATHSIG = 1
+
+
+def start(parent: int, log: str) -> None:
+    """Ties this process to its supervisor: ends with it, leaves Ctrl-C to it, prints into `log`."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before prctl
+        os._exit(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    fd = os.open(log, os.O_WRONLY | os.O_APPEND)
+    os.dup2(fd, 1)
+    os.dup2(fd, 2)
+    faulthandler.enable()
+
+
+def prepare(trainer: str) -> int:
+    """Imports the trainer, lets SIGTERM stop it after a checkpoint, and gives this process's id."""
+    module = importlib.import_module(trainer)
+    signal.signal(signal.SIGTERM, lambda number, frame: module.stop.set())
+    return os.getpid()
+
+
+def train(unit: Unit, trainer: str) -> dict[str, Any]:
+    """Trains those seeds that no other process trains. The outcome (sweeps/state.py), whatever happens."""
+    module = importlib.import_module(trainer)
+    held: dict[int, str] = {}
+    free: list[int] = []
+    with ExitStack() as locks:
+        try:
+            for seed in unit.seeds:
+                try:
+                    locks.enter_context(lock(seed_dir(unit.config.job_dir, seed), LOCK_PATIENCE))
+                    free.append(seed)
+                except Held as error:
+                    held[seed] = str(error)
+            if free:
+                module.run_job(unit.config, free)
+            for seed in free:  # the error of an earlier failure, since overcome
+                (seed_dir(unit.config.job_dir, seed) / ERROR).unlink(missing_ok=True)
+            return {"end": "held" if held else "finished", "held": held}
+        except module.Interrupted:
+            return {"end": "stopped"}
+        except BaseException as error:
+            return _failed(unit, free, error)
+
+
+def _failed(unit: Unit, seeds: Sequence[int], error: BaseException) -> dict[str, Any]:
+    mistake = isinstance(error, UserError)
+    message = str(error) if mistake else traceback.format_exception_only(error)[-1].strip()
+    try:
+        record_failure(unit, seeds, message, "" if mistake else "".join(traceback.format_exception(error)))
+    except OSError as second:
+        message += f" (its record could not be written: {second})"
+    return {"end": "failed", "message": message, "mistake": mistake}

@@ -1,0 +1,86 @@
+"""Jobs become units: same records, same job; each open seed in one unit; no worker idle for want of a split."""
+
+import time
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pgbench.config import compose
+from pgbench.errors import UserError
+from sweeps.expand import expand
+from sweeps.plan import resolve, split
+
+BASE = compose([])
+
+
+def test_resolving_is_what_hydra_composes():
+    overrides = {"algorithm": "npg", "hyperparameters.delta": 0.02, "env": "acrobot", "seeds": [3, 4]}
+    strings = ["algorithm=npg", "hyperparameters.delta=0.02", "env=acrobot", "seeds=[3,4]"]
+    assert resolve([overrides]) == [compose(strings)]
+
+
+def test_jobs_with_the_same_records_are_one_with_the_seeds_of_both():
+    (job,) = resolve(
+        [{"seeds": 2}, {"seeds": [7, 1], "hyperparameters.delta": "1e-2"}, {"output_dir": "x", "seeds": 1}]
+    )
+    assert job.seed_list == (0, 1, 7)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"algorithm": "trop"}, "algorithm: got 'trop', allowed is .*'trpo'"),
+        ({"hyperparameters.delta": -1}, "hyperparameters.delta: got -1"),
+        ({"seeds": 0}, "seeds: got 0"),
+        ({"total_steps.x": 0}, "total_steps.x: no such key"),
+    ],
+)
+def test_mistakes(overrides, message):
+    with pytest.raises(UserError, match=message):
+        resolve([overrides])
+
+
+def test_ten_thousand_runs_expand_within_seconds():
+    begun = time.monotonic()
+    grid = {
+        "hyperparameters.delta": [0.001 * i for i in range(1, 101)],
+        "hyperparameters.gamma": [i / 100 for i in range(25)],
+    }
+    jobs = resolve(expand({"seeds": 4, "jobs": [{"grid": {"algorithm": ["vpg", "npg"], **grid}}]}))
+    units = split([(job, job.seed_list) for job in jobs], 2)
+    assert sum(len(unit.seeds) for unit in units) == 20_000
+    assert time.monotonic() - begun < 20
+
+
+counts = st.lists(st.integers(0, 12), min_size=1, max_size=6)
+
+
+@settings(deadline=None)
+@given(counts, st.integers(1, 8), st.none() | st.integers(1, 12))
+def test_each_open_seed_is_in_one_unit(counts, workers, size):
+    todo = [(replace(BASE, total_steps=1000 * (i + 1)), range(count)) for i, count in enumerate(counts)]
+    units = split(todo, workers, size)
+    for job, seeds in todo:
+        assert sorted(seed for unit in units if unit.config is job for seed in unit.seeds) == list(seeds)
+    assert all(len(unit.seeds) <= (size or 5) for unit in units)
+    assert [unit.cost for unit in units] == sorted((unit.cost for unit in units), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "seeds", "workers", "size", "sizes"),
+    [
+        (1, 5, 1, None, [5]),
+        (1, 10, 1, None, [5, 5]),
+        (1, 10, 2, None, [5, 5]),
+        (1, 10, 4, None, [3, 2, 3, 2]),
+        (1, 4, 8, None, [1, 1, 1, 1]),
+        (4, 10, 2, None, [5] * 8),
+        (1, 10, 2, 10, [10]),
+        (1, 0, 2, None, []),
+    ],
+)
+def test_split_keeps_the_workers_busy(jobs, seeds, workers, size, sizes):
+    todo = [(replace(BASE, total_steps=1000 + i), range(seeds)) for i in range(jobs)]
+    assert sorted(len(unit.seeds) for unit in split(todo, workers, size)) == sorted(sizes)
