@@ -122,6 +122,10 @@ class Data:
         """The longest any group of the environment has come, environment steps."""
         return max((group.end for group in self.of(env) if group.n), default=np.nan)
 
+    def complete(self, env: str) -> tuple[Group, ...]:
+        """The environment's groups that came to its horizon: only these are compared with each other."""
+        return tuple(group for group in self.of(env) if group.end == self.horizon(env))
+
     def checkpoints(self, env: str) -> tuple[int, ...]:
         """The steps at which tables compare: 25, 50 and 100% of the horizon."""
         horizon = self.horizon(env)

@@ -195,7 +195,7 @@ def _read(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
     if not lines:
         lines = [",".join(columns).encode()]
     try:
-        table = pd.read_csv(io.BytesIO(b"\n".join(lines)), dtype=float, float_precision="round_trip")
+        table = pd.read_csv(io.BytesIO(b"\n".join(lines)), dtype=float)
         return table.reindex(columns=list(columns)).astype({name: "int64" for name in COUNTS if name in columns})
     except ValueError as error:
         raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())})") from None

@@ -31,9 +31,10 @@ def write(data: Data, out: Path) -> dict[str, str]:
         raise UserError(f"--out {out}: not a directory") from None
     sentences = _draw(data, out)
     shown = list(tables.shown(data))
+    note = f"{tables.PROTOCOL} {sources(data.published)}".strip()
     tables.summary(data).to_csv(out / "summary.csv", index=False)
-    (out / "summary.md").write_text(_markdown(sentences, shown, sources(data.published)))
-    (out / "index.html").write_text(_html(sentences, shown, sources(data.published)))
+    (out / "summary.md").write_text(_markdown(sentences, shown, note))
+    (out / "index.html").write_text(_html(sentences, shown, note))
     return sentences
 
 
@@ -54,7 +55,7 @@ def _draw(data: Data, out: Path) -> dict[str, str]:
 def _markdown(sentences: dict[str, str], shown: list[tuple[str, pd.DataFrame]], note: str) -> str:
     parts = [f"{sentence}\n" for sentence in sentences.values()]
     parts += [f"**{title}**\n\n{tables.markdown(table)}" for title, table in shown]
-    return "\n".join([*parts, f"{note}\n"] if note else parts)
+    return "\n".join([*parts, f"{note}\n"])
 
 
 def _html(sentences: dict[str, str], shown: list[tuple[str, pd.DataFrame]], note: str) -> str:

@@ -40,7 +40,9 @@ def iqm(values: ArrayLike) -> Any:
     """
     ordered = np.sort(np.asarray(values, dtype=float), axis=0)
     cut = len(ordered) // 4
-    return ordered[cut : len(ordered) - cut].mean(axis=0)
+    middle = ordered[cut : len(ordered) - cut].mean(axis=0)
+    # Sorting puts NaN last, where the cut would hide it.
+    return np.where(np.isnan(ordered[-1]), np.nan, middle)
 
 
 def bootstrap_ci(
@@ -56,7 +58,7 @@ def bootstrap_ci(
     `resamples` times; the interval's ends, [...], are the (1 - level)/2 and (1 + level)/2 quantiles of the
     statistic (an observed one, so that infinity is allowed). A curve [S, G] is resampled as a whole, all grid
     points at once. The same call gives the same numbers. NaN with fewer than two seeds: one seed shows no
-    spread.
+    spread. With few seeds such an interval is too narrow (of width 0 where all of them agree).
     """
     arrays = [np.asarray(sample, dtype=float) for sample in samples]
     if min(len(array) for array in arrays) < 2:

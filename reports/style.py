@@ -34,11 +34,11 @@ class Style(NamedTuple):
 # Okabe and Ito's colour-blind-safe palette (2008), light to dark from REINFORCE to NPG.
 STYLES = {
     "reinforce": Style("#E69F00", (1, 1.2), "o"),
-    "vpg": Style("#009E73", (4, 1.2, 1, 1.2), "s"),
+    "vpg": Style("#009E73", (4, 1.2, 1, 1.2), "v"),
     "npg": Style("#0072B2", (4, 1.5), "^"),
     "trpo": Style("#D55E00", (), "D"),
 }
-OTHER = Style("#CC79A7", (6, 1, 1, 1, 1, 1), "v")
+OTHER = Style("#CC79A7", (6, 1, 1, 1, 1, 1), "P")
 DASHES: tuple[tuple[float, ...], ...] = ((), (4, 1.5), (1, 1.2), (4, 1.2, 1, 1.2), (7, 2), (2, 2))
 MARKERS = "Do^svP"
 
@@ -106,6 +106,7 @@ def footnote(figure: Figure, note: str) -> None:
 
 def empty(axes: Axes, message: str) -> None:
     """Says in the panel why nothing is drawn."""
+    axes.set(xticks=[], xlim=(0, 1))
     axes.text(0.5, 0.5, message, transform=axes.transAxes, ha="center", va="center", color="0.4")
 
 

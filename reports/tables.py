@@ -10,6 +10,12 @@ from reports import text
 from reports.data import FRACTIONS, Data, Group
 from reports.statistics import Interval, bootstrap_ci, iqm, mean, median, probability_of_improvement
 
+PROTOCOL = (
+    "Returns are training returns: the mean undiscounted return of a seed's last 100 finished episodes. "
+    "n counts seeds; a diverged one keeps its last return, a failed one is left out. Intervals: 95% percentile "
+    "bootstrap over seeds. Medians count a seed that has not reached the threshold as infinity."
+)
+
 
 def summary(data: Data) -> pd.DataFrame:
     """A row a job and checkpoint (25, 50, 100% of its environment's steps).
@@ -65,7 +71,7 @@ def shown(data: Data) -> Iterator[tuple[str, pd.DataFrame]]:
         rows = numbers[numbers["env"] == env] if len(numbers) else numbers
         if len(rows):
             yield f"{env}: return, mean over seeds [95% interval]", _summary_shown(rows)
-        groups = [group for group in data.of(env) if group.n]
+        groups = data.complete(env)
         if len(groups) > 1:
             yield (
                 f"{env}: probability that a seed of the row ends above a seed of the column",
@@ -97,7 +103,7 @@ def _cell(row: Any, name: str, form: Any = text.number) -> str:
     return text.interval(row[name], Interval(row[f"{name}_low"], row[f"{name}_high"]), form)
 
 
-def _versus(groups: list[Group]) -> pd.DataFrame:
+def _versus(groups: tuple[Group, ...]) -> pd.DataFrame:
     table = []
     for one in groups:
         cells = {"": one.label}

@@ -26,6 +26,7 @@ def number(value: float) -> str:
 
 
 def interval(value: Any, ends: Interval, form: Any = number) -> str:
-    """`485.2 [479.1, 490.0]`; without ends (one seed) the value alone."""
+    """`485.2 [479.1, 490.0]`; the value alone where there is no interval."""
     low, high = float(ends.low), float(ends.high)
-    return form(float(value)) if math.isnan(low) else f"{form(float(value))} [{form(low)}, {form(high)}]"
+    single = math.isnan(low) or (math.isinf(low) and low == high)
+    return form(float(value)) if single else f"{form(float(value))} [{form(low)}, {form(high)}]"

@@ -62,7 +62,7 @@ def _row(panel: Axes, place: int, group: Group, data: Data) -> None:
 
 def _sentence(env: str, data: Data) -> str:
     """The best mean, and how surely a seed of it beats a seed of the next."""
-    ranked = sorted((group for group in data.of(env) if group.n), key=lambda group: -mean(group.final))
+    ranked = sorted(data.complete(env), key=lambda group: -mean(group.final))
     if not ranked:
         return ""
     first = ranked[0]

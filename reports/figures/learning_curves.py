@@ -28,11 +28,14 @@ def draw(data: Data) -> Drawing:
         _published(panel, env, data)
         style.finish(panel, env, groups)
         style.steps_axis(panel)
-        panel.set_ylabel(style.RETURN)
+        place = panel.get_subplotspec()
+        if place is None or place.is_first_col():
+            panel.set_ylabel(style.RETURN)
         if any(group.n for group in groups):
             panel.set_xlim(0, 1.02 * data.horizon(env))
         else:
             style.empty(panel, "no finished episode yet")
+            panel.set_yticks([])
         panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncol=2, handlelength=3)
     style.footnote(figure, f"{NOTE} {sources(data.published)}")
     return Drawing(figure, " ".join(_sentence(env, data) for env in data.envs))

@@ -9,11 +9,11 @@ from reports.figures.drawing import Drawing
 from reports.statistics import bootstrap_ci, median
 
 NOTE = (
-    "Filled mark: environment steps (to the iteration) at which a seed's mean undiscounted return of the "
-    "last 100 training episodes first reaches the threshold. Open triangle: a seed that had not reached it "
-    "when its records ended. Bar: median over seeds, with those counted as infinity; line: its 95% "
-    "percentile bootstrap interval, an arrow where that is unbounded. n: seeds; a failed one is left out. "
-    "Thresholds: Gymnasium's reward_threshold unless chosen otherwise."
+    "Pale mark: environment steps (to the iteration) at which a seed's mean undiscounted return of the last "
+    "100 training episodes first reaches the threshold. Open triangle: where the records end of a seed that "
+    "has not reached it. Outlined mark: median over seeds, with those counted as infinity; bar: its 95% "
+    "percentile bootstrap interval, with an arrow where that is unbounded. n: seeds; a failed one is left out. "
+    "Thresholds: Gymnasium's reward_threshold (for Pendulum-v1, which has none, -200) unless one was chosen."
 )
 
 
@@ -69,13 +69,13 @@ def _row(panel: Axes, place: int, group: Group, level: float, data: Data) -> Non
         zorder=2,
     )
     middle, ends, right = median(steps), bootstrap_ci(median, steps), data.horizon(group.env)
+    height = place - 0.3
     if np.isfinite(ends.low):
-        bounded = bool(np.isfinite(ends.high))
-        panel.plot([ends.low, min(ends.high, right)], [place] * 2, color="black", linewidth=1.2, zorder=3)
-        if not bounded:
-            panel.plot([right], [place], marker=">", markersize=4, color="black", zorder=3)
+        panel.plot([ends.low, min(ends.high, right)], [height] * 2, color="black", linewidth=1.2, zorder=3)
+        if np.isinf(ends.high):
+            panel.plot([right], [height], marker=">", markersize=4, color="black", zorder=3)
     if np.isfinite(middle):
-        panel.plot([middle] * 2, [place - 0.3, place + 0.3], color="black", linewidth=2, zorder=4)
+        panel.plot([middle], [height], look.marker, markersize=5.5, color=look.color, mec="black", mew=0.8, zorder=4)
     panel.annotate(
         f"{group.n - never.sum()} of {group.n} reached",
         (1.01, place),

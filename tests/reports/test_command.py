@@ -1,0 +1,87 @@
+"""python -m reports, as people and scripts call it."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reports.__main__ import main
+
+Write = Callable[..., Path]
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+def test_the_study_gives_figures_tables_and_a_page(study: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "deep" / "figures"
+    assert main([str(study), "--out", str(out), "--published", "--threshold", "CartPole-v1=400"]) == 0
+    names = ("learning_curves", "final_return", "steps_to_threshold")
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        [f"{name}.{kind}" for name in names for kind in ("png", "pdf")] + ["index.html", "summary.csv", "summary.md"]
+    )
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[-1].endswith(f"are in {out}")
+    assert "to a return of 400" in printed
+    summary = pd.read_csv(out / "summary.csv")
+    assert len(summary) == 7 * 3
+    assert {"diverged", "failed", "median_steps_to_threshold"} <= set(summary.columns)
+    for page in ("index.html", "summary.md"):
+        text = (out / page).read_text()
+        assert "TRPO, delta=0.01" in text
+        assert "0xangelo/deep-rl" in text
+
+
+def test_equal_records_give_equal_files(write: Write, tmp_path: Path) -> None:
+    write(root=tmp_path / "runs")
+    for out in ("a", "b"):
+        assert main([str(tmp_path / "runs"), "--out", str(tmp_path / out)]) == 0
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+
+
+def test_help_answers_at_once() -> None:
+    start = time.perf_counter()
+    result = run("-m", "reports", "--help")
+    assert time.perf_counter() - start < 1.5
+    assert result.returncode == 0
+    assert "--published" in result.stdout
+
+
+def test_neither_the_import_nor_the_command_imports_torch_or_wandb(write: Write, tmp_path: Path) -> None:
+    write(root=tmp_path / "runs")
+    program = (
+        "import sys, reports; reports.load_runs; from reports.__main__ import main\n"
+        f"assert main([{str(tmp_path / 'runs')!r}, '--out', {str(tmp_path / 'out')!r}]) == 0\n"
+        "assert 'seaborn' in sys.modules\n"
+        "own = {name for name in sys.modules if name.startswith('pgbench.')}\n"
+        "assert own == {'pgbench.records', 'pgbench.errors'}, own\n"
+        "assert not {'torch', 'wandb'} & set(sys.modules)"
+    )
+    result = run("-c", program)
+    assert result.returncode == 0, result.stderr
+
+
+def test_an_error_is_one_line_and_status_2(tmp_path: Path) -> None:
+    result = run("-m", "reports", tmp_path)
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"error: {tmp_path}: no runs below it")
+    assert result.stderr.count("\n") == 1
+
+
+def test_out_must_not_be_a_file(write: Write, tmp_path: Path, capsys) -> None:
+    write(root=tmp_path / "runs")
+    (tmp_path / "file").touch()
+    assert main([str(tmp_path / "runs"), "--out", str(tmp_path / "file")]) == 2
+    assert "not a directory" in capsys.readouterr().err
+
+
+def test_a_threshold_is_a_number(capsys) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["runs", "--threshold", "CartPole-v1=high"])
+    assert "write a number or ENV=number" in capsys.readouterr().err
