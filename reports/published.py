@@ -53,6 +53,6 @@ def sources(rows: tuple[Published, ...]) -> str:
     spread = "/".join(dict.fromkeys(row.spread_kind for row in rows))
     seeds = "/".join(dict.fromkeys(str(row.seeds) for row in rows))
     return (
-        f"Published (squares): mean ± {spread} of {seeds} seeds ({names}; {COMPARABLE}); "
+        f"Published (marks with capped bars): mean ± {spread} of {seeds} seeds ({names}; {COMPARABLE}); "
         "its settings may differ from ours."
     )

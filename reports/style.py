@@ -123,6 +123,6 @@ def spread(count: int, width: float = 0.3) -> Array:
 
 
 def published_mark(axes: Axes, x: float, y: float, **options: Any) -> None:
-    """A published mean as a square; `xerr` or `yerr` is its spread."""
+    """A published mean as a white square unless told otherwise; `xerr` or `yerr` is its spread."""
     shape = {"fmt": "s", "markersize": 5, "color": "black", "mew": 0.8, "markerfacecolor": "white"}
     axes.errorbar([x], [y], **{**shape, "elinewidth": 0.8, "capsize": 2, "zorder": 4, **options})

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from reports import style, text
 from reports.data import Data, Group
 from reports.figures.drawing import Drawing
+from reports.load import algorithm_name
 from reports.published import sources
 from reports.statistics import bootstrap_ci, mean
 
@@ -19,7 +20,7 @@ NOTE = (
 
 
 def draw(data: Data) -> Drawing:
-    """A panel an environment, x environment steps, y return; published numbers as squares, if wanted."""
+    """A panel an environment, x environment steps, y return; published numbers as marks, if wanted."""
     figure, axes = style.panels(len(data.envs), height=4.2)
     for panel, env in zip(axes, data.envs, strict=True):
         groups = data.of(env)
@@ -66,10 +67,18 @@ def _published(panel: Axes, env: str, data: Data) -> None:
     algorithms = list(dict.fromkeys(group.algorithm for group in data.of(env)))
     for row in rows:
         shift = 0.008 * horizon * (algorithms.index(row.algorithm) - (len(algorithms) - 1) / 2)
-        color = style.STYLES.get(row.algorithm, style.OTHER).color
-        style.published_mark(panel, row.env_steps + shift, row.mean, yerr=row.spread, markerfacecolor=color)
-    if rows:
-        style.published_mark(panel, np.nan, np.nan, yerr=np.nan, label="published")
+        look = style.STYLES.get(row.algorithm, style.OTHER)
+        label = f"{algorithm_name(row.algorithm)}, published (n = {row.seeds})"
+        known = label in panel.get_legend_handles_labels()[1]
+        style.published_mark(
+            panel,
+            row.env_steps + shift,
+            row.mean,
+            yerr=row.spread,
+            fmt=look.marker,
+            markerfacecolor=look.color,
+            label=None if known else label,
+        )
 
 
 def _sentence(env: str, data: Data) -> str:

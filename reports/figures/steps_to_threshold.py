@@ -34,7 +34,7 @@ def draw(data: Data) -> Drawing | None:
         panel.set_xlabel(f"{style.STEPS} to a return of {level:g}")
         style.finish(panel, env, groups)
         if any(group.n for group in groups):
-            panel.set_xlim(0, 1.04 * data.horizon(env))
+            panel.set_xlim(left=0)
         else:
             style.empty(panel, "no finished episode yet")
     style.footnote(figure, NOTE)
@@ -46,7 +46,7 @@ def _row(panel: Axes, place: int, group: Group, level: float, data: Data) -> Non
         return
     look, steps = style.style(group, data), group.reached(level)
     heights = place + style.spread(group.n)
-    last = np.array([min(seed.env_steps[-1], data.horizon(group.env)) for seed in group.seeds])
+    last = np.array([seed.env_steps[-1] for seed in group.seeds])
     never = np.isinf(steps)
     panel.scatter(
         steps[~never],

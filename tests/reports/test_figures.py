@@ -77,9 +77,9 @@ def test_published_numbers_lie_at_their_steps(write: Write, tmp_path: Path) -> N
     data = load_data(tmp_path, published=True)
     drawing = learning_curves.draw(data)
     (panel,) = drawing.figure.axes
-    marks = [line.get_xydata()[0] for line in panel.lines if line.get_marker() == "s"]
+    marks = [line.get_xydata()[0] for line in panel.lines if line.get_marker() == "^"]
     np.testing.assert_allclose(marks[:2], [[50_000, 242.0], [100_000, 428.4]])
-    assert "published" in texts(panel)
+    assert texts(panel) == ["NPG (n = 1)", "NPG, published (n = 10)"]
     assert "0xangelo/deep-rl" in drawing.figure.texts[0].get_text()
     assert len(final_return.draw(data).figure.axes[0].containers) == 1
 
