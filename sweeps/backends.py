@@ -1,4 +1,4 @@
-"""Where units run. A backend has `slots`, `submit(unit) -> Future[Outcome]`, `stop()` and `close()`."""
+"""Where units run. The same plan, supervisor and worker everywhere; a backend only places them."""
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,20 +14,20 @@ from sweeps.supervise import Slot, supervise
 class Backend(Protocol):
     @property
     def slots(self) -> int:
-        """Units that can run at the same time, now."""
+        """Units that can run at the same time, as of now."""
 
     def submit(self, unit: Unit) -> Future[Outcome]:
         """Starts a unit."""
 
     def stop(self) -> None:
-        """Asks what runs to checkpoint and end."""
+        """Asks what runs to checkpoint and end; may be called again."""
 
     def close(self) -> None:
         """Ends all processes."""
 
 
 class Loky:
-    """Processes on this machine: a thread supervises each."""
+    """Processes on this machine, each supervised by a thread of the driver."""
 
     def __init__(self, slots: int, trainer: str):
         self.slots = slots
@@ -58,4 +58,9 @@ class Loky:
 
 
 def make_backend(options: Options, trainer: str) -> Backend:
+    """The backend the options name. Raises UserError if it cannot be reached."""
+    if options.backend == "dask":
+        from sweeps.dask import Dask
+
+        return Dask(options, trainer)
     return Loky(options.n_jobs, trainer)

@@ -9,6 +9,7 @@ import re
 import signal
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, wait
 from contextlib import suppress
@@ -98,6 +99,10 @@ def supervise(unit: Unit, slot: Slot, stopped: Callable[[], bool]) -> Outcome:
             outcome = {**outcome, "end": "failed", "message": message}
         elif asked:
             outcome = {"end": "stopped"}
+    except Exception as error:  # the trainer cannot be imported, a unit cannot be sent
+        message = traceback.format_exception_only(error)[-1].strip()
+        details = "".join(traceback.format_exception(error))
+        outcome = {"end": "failed", "message": message, "details": details, "mistake": True}
     if outcome["end"] not in ("finished", "held"):
         slot.close()  # what failed may have left anything behind
     return outcome

@@ -1,0 +1,81 @@
+"""Whatever happens to a run, the others complete, and the failure is told: real processes, real signals."""
+
+import re
+
+import pytest
+
+# fault -> what its status, console line and error.txt say
+FAILURES = {
+    "exception": "ValueError: a fault",
+    "not_picklable": "NotPicklable: holds a lock",
+    "system_exit": "SystemExit: 3",
+    "keyboard_interrupt": "KeyboardInterrupt",
+    "user_error": "env.id: no such environment",
+    "disk_full": "No space left on device",
+    "exit": "its process exited with status 3",
+    "kill": "its process was killed by SIGKILL",
+    "segfault": "its process was killed by SIGSEGV",
+    "hang": "no new iteration within 0.5 seconds",
+}
+
+
+def test_every_fault_is_told_and_hurts_no_other(sweep):
+    bad = {name: sweep.job(fault=name, deadline_seconds=0.5 if name == "hang" else None) for name in FAILURES}
+    good = [sweep.job(seeds=3), sweep.job(seeds=2, total_steps=200)]
+    assert sweep.run(good[0], *bad.values(), good[1], n_jobs=4, retries=1) == len(bad)
+    assert [sweep.statuses(job) for job in good] == [["done"] * 3, ["done"] * 2]
+    for name, job in bad.items():
+        assert sweep.statuses(job) == ["failed"], name
+        assert FAILURES[name] in sweep.read(job, "status.json")
+        assert FAILURES[name] in sweep.read(job, "error.txt")
+        line = re.search(rf"failed: {job.job_name}/seed-0: .*{re.escape(FAILURES[name])}.*error.txt", sweep.text)
+        assert line, (name, sweep.text)
+    for name in ("exception", "segfault", "hang"):  # where in the code it was
+        assert "fake_job.py" in sweep.read(bad[name], "error.txt")
+
+
+@pytest.mark.parametrize("fault", ["kill", "exception"])
+def test_a_bad_seed_costs_no_other_in_lockstep(sweep, fault):
+    job = sweep.job(seeds=3, fault=fault, seed=1)
+    assert sweep.run(job, size=3, retries=0) == 1
+    assert sweep.statuses(job) == ["done", "failed", "done"]
+
+
+@pytest.mark.parametrize(("fault", "starts"), [("kill", 3), ("terminate", 2)])  # terminated, it gets past the fault
+def test_a_lost_process_goes_on_from_its_checkpoint(sweep, fault, starts):
+    job = sweep.job(seeds=2, fault=fault, times=2, seed=1)
+    assert sweep.run(job, size=2, retries=3) == 0
+    assert sweep.statuses(job) == ["done", "done"]
+    assert len(sweep.read(job, "starts").split()) == starts
+    assert "goes on from its checkpoint" in sweep.text
+
+
+def test_divergence_is_a_result(sweep):
+    job = sweep.job(seeds=2, fault="diverge")
+    assert sweep.run(job) == 0
+    assert sweep.statuses(job) == ["diverged", "diverged"]
+    assert sweep.run(job) == 0
+    assert len(sweep.read(job, "starts").split()) == 1
+
+
+def test_the_same_sweep_again_trains_what_is_not_done(sweep):
+    good, mended = sweep.job(), sweep.job(fault="exception", times=1)
+    assert sweep.run(good, mended) == 1
+    assert sweep.run(good, mended) == 0
+    assert sweep.statuses(mended) == ["done"]
+    assert not (mended.job_dir / "seed-0" / "error.txt").exists()
+    assert len(sweep.read(good, "starts").split()) == 1
+    assert len(sweep.read(mended, "starts").split()) == 2
+
+
+def test_on_error_stop_checkpoints_the_others(sweep):
+    bad, long = sweep.job(fault="exception"), sweep.job(total_steps=10_000)
+    assert sweep.run(long, bad, on_error="stop") == 1
+    assert sweep.stop.failures
+    assert sweep.statuses(long) == ["running"]
+    assert (long.job_dir / "seed-0" / "checkpoint.pt").exists()
+
+
+def test_max_failures(sweep):
+    jobs = [sweep.job(fault="exception", at=i + 1) for i in range(6)]
+    assert 2 <= sweep.run(*jobs, max_failures=2) <= 3
