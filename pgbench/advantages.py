@@ -76,7 +76,9 @@ def estimate(state: State, rollout: Rollout, config: Config) -> Batch:
     hp, r = config.hyperparameters, rollout.rewards
     v, v_next, last = values(state, rollout, config)
     phi = weights(config, r, v, v_next, last)
-    if hp.critic_target == "return":
+    if not config.algorithm.uses_critic:
+        targets = phi  # nothing is fitted to it
+    elif hp.critic_target == "return":
         targets = returns.reward_to_go(r, v_next, last, hp.gamma)
     else:
         targets = returns.gae(r, v, v_next, last, hp.gamma, hp.gae_lambda) + v

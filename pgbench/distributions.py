@@ -5,6 +5,7 @@ diagonal Gaussian (D = 2A). Densities in nats. `fisher` is the Fisher informatio
 """
 
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -33,8 +34,8 @@ class Distribution(Protocol):
     def kl(self, old: Tensor, new: Tensor) -> Tensor:
         """KL(pi(.; old) || pi(.; new)) [...]."""
 
-    def fisher(self, y: Tensor, dy: Tensor) -> Tensor:
-        """M dy [..., D], M = E[score score^T] = Hessian of KL(y || .) at y."""
+    def fisher(self, y: Tensor) -> Callable[[Tensor], Tensor]:
+        """dy -> M dy [..., D], M = E[score score^T] = Hessian of KL(y || .) at y."""
 
 
 class Categorical:
@@ -68,10 +69,15 @@ class Categorical:
         log_old = old.log_softmax(-1)
         return (log_old.exp() * (log_old - new.log_softmax(-1))).sum(-1)
 
-    def fisher(self, y: Tensor, dy: Tensor) -> Tensor:
+    def fisher(self, y: Tensor) -> Callable[[Tensor], Tensor]:
         """(diag(p) - p p^T) dy."""
         p = y.softmax(-1)
-        return p * (dy - (p * dy).sum(-1, keepdim=True))
+
+        def product(dy: Tensor) -> Tensor:
+            weighted = p * dy
+            return torch.addcmul(weighted, p, weighted.sum(-1, keepdim=True), value=-1)
+
+        return product
 
 
 class DiagonalGaussian:
@@ -109,7 +115,8 @@ class DiagonalGaussian:
         squares = torch.exp(2 * (log_old - log_new)) + ((mean_old - mean_new) * torch.exp(-log_new)).square()
         return (log_new - log_old + 0.5 * (squares - 1)).sum(-1)
 
-    def fisher(self, y: Tensor, dy: Tensor) -> Tensor:
+    def fisher(self, y: Tensor) -> Callable[[Tensor], Tensor]:
         """dmean / std^2 and 2 dlog_std."""
-        (_, log_std), (dmean, dlog_std) = y.chunk(2, -1), dy.chunk(2, -1)
-        return torch.cat([dmean * torch.exp(-2 * log_std), 2 * dlog_std], -1)
+        precision = torch.exp(-2 * y[..., self.n_actions :])
+        metric = torch.cat([precision, torch.full_like(precision, 2)], -1)
+        return lambda dy: metric * dy

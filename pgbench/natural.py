@@ -17,13 +17,14 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum(-1)
 
 
-def fisher_vector_product(policy: Linearized, distribution: Distribution, v: Tensor) -> Tensor:
-    """F v [S, P], F = E_s[J^T M J] the Hessian of the mean KL at theta_k (slides, "Computing the Natural Gradient").
+def fisher_vector_product(policy: Linearized, distribution: Distribution) -> Callable[[Tensor], Tensor]:
+    """v -> F v [S, P], F = E_s[J^T M J] the Hessian of the mean KL at theta_k (slides, "Computing the Natural Gradient").
 
     J is the Jacobian of the distribution's parameters y, M their Fisher information: the Gauss-Newton form, exact here
     because the gradient of the KL in y vanishes at theta_k. `policy` is linearised at theta_k on the batch's states.
     """
-    return policy.vjp(distribution.fisher(policy.y, policy.jvp(v)) / policy.y.shape[1])
+    metric, size = distribution.fisher(policy.y), policy.y.shape[1]
+    return lambda v: policy.vjp(metric(policy.jvp(v))) / size
 
 
 def conjugate_gradient(

@@ -69,14 +69,14 @@ class MLP:
         for layer, (fan_in, fan_out) in enumerate(pairwise(self.sizes)):
             gain = out_gain if layer == len(self.sizes) - 2 else 2**0.5
             weight = torch.nn.init.orthogonal_(torch.empty(fan_out, fan_in), gain, generator=generator)
-            pieces += [weight.T.flatten(), torch.zeros(fan_out)]
+            pieces += [weight.flatten(), torch.zeros(fan_out)]
         return torch.cat([*pieces, torch.full((self.free,), free_value)])
 
     def split(self, theta: Array) -> tuple[list[tuple[Array, Array]], Array]:
-        """Views of rows [S, P]: (W [S, in, out], b [S, 1, out]) of each layer, and free [S, 1, free]."""
+        """Views of rows [S, P]: (W [S, out, in], b [S, 1, out]) of each layer, and free [S, 1, free]."""
         layers, start = [], 0
         for fan_in, fan_out in pairwise(self.sizes):
-            weight = theta[:, start : start + fan_in * fan_out].reshape(-1, fan_in, fan_out)
+            weight = theta[:, start : start + fan_in * fan_out].reshape(-1, fan_out, fan_in)
             start += fan_in * fan_out
             layers.append((weight, theta[:, None, start : start + fan_out]))
             start += fan_out
@@ -90,8 +90,8 @@ class MLP:
         *hidden, (weight, bias) = layers
         activate = ACTIVATIONS[self.activation]
         for inner, offset in hidden:
-            x = activate(x @ inner + offset)
-        return x @ weight + bias
+            x = activate(x @ inner.swapaxes(1, 2) + offset)
+        return x @ weight.swapaxes(1, 2) + bias
 
     def linearize(self, theta: Tensor, x: Tensor) -> "Linearized":
         """f at rows theta [S, P] on inputs x [S, B, in]."""
@@ -102,20 +102,34 @@ class MLP:
         return Linearized(self, theta, x).y
 
 
+NARROW = 16
+
+
+def affine(h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """h W^T + b: [S, B, in], [S, out, in], [S, 1, out] -> [S, B, out].
+
+    A narrow product runs transposed: with 2 outputs it then takes a sixth of the time (B = 2048, in = 64).
+    """
+    if weight.shape[1] < NARROW:
+        return torch.baddbmm(bias.mT, weight, h.mT).mT
+    return torch.baddbmm(bias, h, weight.mT)
+
+
 class Linearized:
     """y = f_theta(x) [S, B, out + free], and the two products of its Jacobian J = dy/dtheta."""
 
     def __init__(self, mlp: MLP, theta: Tensor, x: Tensor):
         self.mlp = mlp
         layers, free = mlp.split(theta)
+        *hidden, (weight, bias) = layers
         activate = ACTIVATIONS[mlp.activation]
-        self.weights = [weight for weight, _ in layers]
+        self.weights = [w for w, _ in layers]
         self.inputs = [x]
-        for weight, bias in layers[:-1]:
-            z = torch.baddbmm(bias, self.inputs[-1], weight)
+        for inner, offset in hidden:
+            z = torch.baddbmm(offset, self.inputs[-1], inner.mT)
             activate(z.numpy())
             self.inputs.append(z)
-        self.y = self._join(torch.baddbmm(layers[-1][1], self.inputs[-1], layers[-1][0]), free)
+        self.y = self._join(affine(self.inputs[-1], weight, bias), free).contiguous()
         self._slopes: list[Tensor] | None = None
 
     def _join(self, out: Tensor, free: Tensor) -> Tensor:
@@ -131,12 +145,15 @@ class Linearized:
     def jvp(self, v: Tensor) -> Tensor:
         """J v [S, B, out + free] for v [S, P]: the change of y along v."""
         layers, free = self.mlp.split(v)
-        dy: Any = None
-        for layer, (h, weight, (dweight, dbias)) in enumerate(zip(self.inputs, self.weights, layers, strict=True)):
-            dz = torch.baddbmm(dbias, h, dweight)
-            dy = dz if dy is None else dz.baddbmm_(dy, weight)
-            if layer < len(layers) - 1:
-                dy *= self.slopes[layer]
+        dy = None
+        for slope, h, weight, (dweight, dbias) in zip(
+            [*self.slopes, None], self.inputs, self.weights, layers, strict=True
+        ):
+            dz = affine(h, dweight, dbias)
+            if dy is not None:
+                dz = dz.mT.baddbmm_(weight, dy.mT).mT if weight.shape[1] < NARROW else dz.baddbmm_(dy, weight.mT)
+            dy = dz if slope is None else dz.mul_(slope)
+        assert dy is not None
         return self._join(dy, free)
 
     def vjp(self, u: Tensor) -> Tensor:
@@ -145,7 +162,9 @@ class Linearized:
         pieces = [u[..., width:].sum(1)] if self.mlp.free else []
         u = u[..., :width]
         for layer in reversed(range(len(self.weights))):
-            pieces += [u.sum(1), torch.bmm(self.inputs[layer].mT, u).flatten(1)]
+            weight, h = self.weights[layer], self.inputs[layer]
+            pieces += [u.sum(1), torch.bmm(u.mT, h).flatten(1)]
             if layer:
-                u = torch.bmm(u, self.weights[layer].mT).mul_(self.slopes[layer - 1])
+                u = u * weight if weight.shape[1] == 1 else torch.bmm(u, weight)
+                u *= self.slopes[layer - 1]
         return torch.cat(pieces[::-1], 1)

@@ -39,11 +39,12 @@ class Rollout:
     cut_obs: np.ndarray
     """final observations of the truncated steps, in the order of np.argwhere(truncated) [K, O]"""
 
-    def row(self, s: int) -> "Rollout":
-        """The rollout of the s-th seed alone."""
-        cut = self.truncated.sum((1, 2)).cumsum()
-        parts = {field.name: getattr(self, field.name)[s : s + 1] for field in fields(self) if field.name != "cut_obs"}
-        return Rollout(**parts, cut_obs=self.cut_obs[cut[s] - self.truncated[s].sum() : cut[s]])
+    def rows(self, which: slice) -> "Rollout":
+        """The rollout of some of the seeds."""
+        owner = np.argwhere(self.truncated)[:, 0]
+        mine = np.isin(owner, np.arange(len(self.live))[which])
+        parts = {field.name: getattr(self, field.name)[which] for field in fields(self) if field.name != "cut_obs"}
+        return Rollout(**parts, cut_obs=self.cut_obs[mine])
 
 
 @dataclass
@@ -173,7 +174,8 @@ class Collector:
         if self.obs_moments:
             mean, var = self.obs_moments.mean, self.obs_moments.var
             parts["obs"], parts["next_obs"] = (standardize(x, mean, var) for x in (raw.obs, raw.next_obs))
-            parts["cut_obs"] = standardize(raw.cut_obs[:, None], mean[owner], var[owner])[:, 0]
+            if owner:
+                parts["cut_obs"] = standardize(raw.cut_obs[:, None], mean[owner], var[owner])[:, 0]
             for s, live in enumerate(raw.live):
                 if live.any():
                     self.obs_moments.update(s, raw.obs[s][live])

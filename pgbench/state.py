@@ -35,9 +35,9 @@ class State:
     """critic parameters [S, Q]"""
     critic_adam: Adam
 
-    def row(self, s: int) -> "State":
-        """The learner of the s-th seed alone."""
-        return self._map(lambda x: x[s : s + 1])
+    def rows(self, which: slice) -> "State":
+        """The learner of some of the seeds."""
+        return self._map(lambda x: x[which])
 
     def _map(self, change: Any) -> "State":
         return replace(

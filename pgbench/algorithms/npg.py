@@ -22,11 +22,8 @@ from pgbench.surrogate import Surrogate
 
 def natural_gradient_step(surrogate: Surrogate, g: Tensor, hp: Hyperparameters) -> tuple[Tensor, Metrics]:
     """d [S, P], lines 6 and 7 of Algorithm 2, with (F + c I) x = g for a damping c."""
-
-    def damped_fisher(v: Tensor) -> Tensor:
-        return fisher_vector_product(surrogate.linear, surrogate.policy.distribution, v) + hp.cg_damping * v
-
-    x, residual = conjugate_gradient(damped_fisher, g, hp.cg_iterations)
+    fisher = fisher_vector_product(surrogate.linear, surrogate.policy.distribution)
+    x, residual = conjugate_gradient(lambda v: fisher(v) + hp.cg_damping * v, g, hp.cg_iterations)
     return natural_step(x, g, hp.delta), {"cg_residual": residual, "natural_norm": dot(g, x)}
 
 
