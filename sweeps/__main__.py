@@ -12,20 +12,23 @@ from pgbench.errors import UserError
 from sweeps.expand import descriptions, expand, load
 from sweeps.options import describe, parse
 
+TRAINER = "pgbench.job"
+"""The module that trains: `run_job(config, seeds)`, `stop`, `Interrupted`. Imported in workers only: it needs torch."""
 
-def main(arguments: Sequence[str]) -> int:
+
+def main(arguments: Sequence[str], trainer: str = TRAINER) -> int:
     """Gives the exit status: 0 all done, 1 some failed, 2 a mistake in the command, 130 or 143 stopped by a signal."""
     if {"-h", "--help"} & set(arguments):
         print(describe(descriptions()))
         return 0
     try:
-        return run(arguments)
+        return run(arguments, trainer)
     except UserError as error:
         print(f"sweeps: error: {error}", file=sys.stderr)
         return 2
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], trainer: str) -> int:
     """Expands, plans, drives, closes; `main` says what it gives. Raises UserError before anything is trained."""
     from rich.console import Console
 
@@ -33,7 +36,7 @@ def run(arguments: Sequence[str]) -> int:
     from sweeps.driver import Stop, drive
     from sweeps.plan import resolve, split
     from sweeps.progress import Progress, duration
-    from sweeps.worker import TRAINER
+    from sweeps.state import mark_pending
 
     begun = time.monotonic()
     options, overrides = parse(arguments)
@@ -49,8 +52,9 @@ def run(arguments: Sequence[str]) -> int:
     units = split([(job, show.open_seeds(job)) for job in jobs], options.n_jobs, options.seeds_per_process)
     failed = 0
     if units:
+        mark_pending(units)
         show.say(f"{show.line()}: {len(units)} units on {options.n_jobs} processes")
-        backend = make_backend(options, TRAINER)
+        backend = make_backend(options, trainer)
         try:
             with show:
                 failed = drive(units, backend, options, show, stop)

@@ -21,16 +21,15 @@ class Held(Exception):
 
 
 @contextmanager
-def lock(directory: Path, patience: float = 0.0) -> Iterator[None]:
-    """Holds a run's lock. Raises Held if another process does, after `patience` seconds of trying."""
+def lock(directory: Path) -> Iterator[None]:
+    """Holds a run's lock. Raises Held at once if another process does."""
     directory.mkdir(parents=True, exist_ok=True)
     fd = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        until = time.monotonic() + patience
-        while not _try(fd):
-            if time.monotonic() >= until:
-                raise Held(_describe(os.pread(fd, 1000, 0)))
-            time.sleep(0.05)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Held(_describe(os.pread(fd, 1000, 0))) from None
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "started": time.time()}
         os.ftruncate(fd, 0)
         os.pwrite(fd, json.dumps(owner).encode(), 0)
@@ -52,14 +51,6 @@ def holder(directory: Path) -> str | None:
         return _describe(os.pread(fd, 1000, 0))
     finally:
         os.close(fd)
-
-
-def _try(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except BlockingIOError:
-        return False
 
 
 def _describe(content: bytes) -> str:

@@ -1,6 +1,7 @@
 """The command line of a sweep: its own keys, described once, and the overrides that reach every job."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -55,7 +56,8 @@ def parse(arguments: Sequence[str]) -> tuple[Options, dict[str, list[Any]]]:
     except ValidationError as error:
         wrong = error.errors()[0]
         what = wrong["msg"].replace("Input should be", "allowed is").replace("greater than or equal to", "at least")
-        raise UserError(f"{wrong['loc'][0]}: got {wrong['input']!r}, {what}") from None
+        near = nearest(str(wrong["input"]), re.findall(r"'(\w+)'", what))
+        raise UserError(f"{wrong['loc'][0]}: got {wrong['input']!r}, {what}{near}") from None
 
 
 def _override_values(overrides: list[str]) -> dict[str, list[Any]]:

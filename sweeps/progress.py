@@ -45,6 +45,7 @@ class Progress:
         self.total = sum(job.total_steps * len(job.seed_list) for job in jobs)
         self.begun = self.looked = self.printed = time.monotonic()
         self.trail = deque([(self.begun, self._steps())])
+        self.told: set[tuple[str, int, str]] = set()
         self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
 
     def __enter__(self) -> "Progress":
@@ -83,10 +84,10 @@ class Progress:
 
     def held(self, unit: Unit, by: Mapping[int, str]) -> None:
         """Says, once, which runs another process trains."""
-        runs = [(unit.config.job_name, seed) for seed in by]
-        new = any(self.runs[run].state == "queued" or self.runs[run].state == "running" for run in runs)
         self._set(unit, "held")
-        if new:
+        told = {(unit.config.job_name, seed, who) for seed, who in by.items()}
+        if not told <= self.told:
+            self.told |= told
             self.say(f"held: {_name(unit)}: {', '.join(sorted(set(by.values())))} trains it; waiting for it", "yellow")
 
     def say(self, text: str, style: str = "") -> None:

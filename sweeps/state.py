@@ -15,11 +15,13 @@ gets no further by that.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pgbench.records import ERROR, read_status, seed_dir, write_atomic, write_status
+from pgbench.records import ERROR, STATUS, read_status, seed_dir, write_atomic, write_status
+from sweeps.lock import Held, lock
 from sweeps.plan import Unit
 
 KEPT = ("done", "diverged")
@@ -35,9 +37,16 @@ Outcome = Mapping[str, Any]
 `mistake` (one a user can mend)."""
 
 
-def is_open(unit: Unit, seed: int) -> bool:
-    """Whether a seed of a unit still has to be trained."""
-    return bool(read_status(seed_dir(unit.config.job_dir, seed))["status"] not in KEPT)
+def mark_pending(units: Iterable[Unit]) -> None:
+    """Gives runs that have no status yet the first one, so that others see what is to come."""
+    for unit in units:
+        for seed in unit.seeds:
+            directory = seed_dir(unit.config.job_dir, seed)
+            directory.mkdir(parents=True, exist_ok=True)
+            if not (directory / STATUS).exists():
+                with suppress(Held), lock(directory):  # held: it has just begun
+                    if not (directory / STATUS).exists():
+                        write_status(directory, "pending", total_steps=unit.config.total_steps)
 
 
 def after(unit: Unit, outcome: Outcome, retries: int, steps: int) -> list[Unit]:

@@ -17,10 +17,6 @@ from sweeps.lock import Held, lock
 from sweeps.plan import Unit
 from sweeps.state import record_failure
 
-TRAINER = "pgbench.job"
-"""The module that trains: `run_job(config, seeds)`, `stop`, `Interrupted`. Imported in workers only: it needs torch."""
-
-LOCK_PATIENCE = 2.0  # seconds a process killed a moment ago may take to let go of its locks
 PR_SET_PDEATHSIG = 1
 
 
@@ -53,7 +49,7 @@ def train(unit: Unit, trainer: str) -> dict[str, Any]:
         try:
             for seed in unit.seeds:
                 try:
-                    locks.enter_context(lock(seed_dir(unit.config.job_dir, seed), LOCK_PATIENCE))
+                    locks.enter_context(lock(seed_dir(unit.config.job_dir, seed)))
                     free.append(seed)
                 except Held as error:
                     held[seed] = str(error)
