@@ -1,0 +1,74 @@
+"""Random learners of several seeds and batches for them, float64, of both kinds of policy."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from equations import textbook
+from torch import Tensor
+
+from pgbench.advantages import Batch
+from pgbench.distributions import Categorical, DiagonalGaussian
+from pgbench.natural import fisher_vector_product
+from pgbench.networks import MLP
+from pgbench.optimizers import Adam
+from pgbench.state import Policy, State
+from pgbench.surrogate import Surrogate
+
+KINDS = ("categorical", "gaussian")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A learner of S seeds and a batch of B transitions of each."""
+
+    state: State
+    batch: Batch
+
+    @property
+    def discrete(self) -> bool:
+        return isinstance(self.state.policy.distribution, Categorical)
+
+    @property
+    def surrogate(self) -> Surrogate:
+        return Surrogate(self.state, self.batch)
+
+    @property
+    def n_params(self) -> int:
+        return self.state.policy.mlp.n_params
+
+    def y(self, seed: int, theta: Tensor) -> Tensor:
+        """The policy network's output [B, D] of one seed, differentiable."""
+        return textbook.network(self.state.policy.mlp, theta, self.batch.obs[seed])
+
+    def kl(self, seed: int, theta: Tensor) -> Tensor:
+        """Mean KL(theta_k || theta) of one seed by torch.distributions, differentiable in theta [P]."""
+        old, new = (textbook.distribution(self.y(seed, one), self.discrete) for one in (self.state.theta[seed], theta))
+        return torch.distributions.kl_divergence(old, new).mean()
+
+    def fisher(self) -> Tensor:
+        """F [S, P, P], from pgbench's Fisher-vector products with the unit vectors."""
+        product = fisher_vector_product(self.surrogate.linear, self.state.policy.distribution)
+        units = torch.eye(self.n_params).double()
+        columns = [product(unit.expand_as(self.state.theta).contiguous()) for unit in units]
+        return torch.stack(columns, -1)
+
+
+def make_case(kind: str, seeds: int = 2, size: int = 12, hidden: tuple[int, ...] = (4,), rng_seed: int = 0) -> Case:
+    """A random case: 3 observations, 3 actions or 2 action dimensions."""
+    rng = np.random.default_rng(rng_seed)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.from_numpy(rng.normal(size=shape))
+
+    n_actions = 3 if kind == "categorical" else 2
+    mlp = MLP((3, *hidden, n_actions), "tanh", 0 if kind == "categorical" else n_actions)
+    policy = Policy(mlp, Categorical(n_actions) if kind == "categorical" else DiagonalGaussian(n_actions))
+    critic = MLP((3, *hidden, 1), "tanh")
+    theta, phi = 0.7 * normal(seeds, mlp.n_params), normal(seeds, critic.n_params)
+    state = State(policy, critic, theta, Adam.zeros(theta), phi, Adam.zeros(phi))
+    obs = normal(seeds, size, 3)
+    y = policy.mlp(theta, obs).numpy()
+    noise = np.stack([policy.distribution.noise(rng, (size,)) for _ in range(seeds)])
+    actions = torch.from_numpy(policy.distribution.sample(y, noise))
+    return Case(state, Batch(obs, actions, normal(seeds, size), normal(seeds, size), normal(seeds, size)))
