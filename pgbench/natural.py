@@ -18,7 +18,9 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
 
 
 def fisher_vector_product(policy: Linearized, distribution: Distribution) -> Callable[[Tensor], Tensor]:
-    """v -> F v [S, P], F = E_s[J^T M J] the Hessian of the mean KL at theta_k (slides, "Computing the Natural Gradient").
+    """v -> F v [S, P], F = E_s[J^T M J] the Hessian of the mean KL at theta_k.
+
+    Slides, "Computing the Natural Gradient".
 
     J is the Jacobian of the distribution's parameters y, M their Fisher information: the Gauss-Newton form, exact here
     because the gradient of the KL in y vanishes at theta_k. `policy` is linearised at theta_k on the batch's states.
@@ -47,7 +49,8 @@ def conjugate_gradient(
         x = torch.addcmul(x, step[:, None], p)
         r = torch.addcmul(r, step[:, None], ap, value=-1)
         rr_next = torch.where(going, dot(r, r), rr)
-        p = torch.addcmul(r, (rr_next / rr)[:, None], p)
+        # A row that has stopped may have rr = 0, and 0 / 0 would spread into its x.
+        p = torch.addcmul(r, torch.where(going, rr_next / rr, 0.0)[:, None], p)
         rr = rr_next
     return x, torch.where(start > 0, (rr / start).sqrt(), 0.0)
 
