@@ -72,7 +72,7 @@ def weights(config: Config, r: np.ndarray, v: np.ndarray, v_next: np.ndarray, la
 
 
 def estimate(state: State, rollout: Rollout, config: Config) -> Batch:
-    """The batch of a rollout. Every seed must have the same number of live steps."""
+    """The batch of a rollout; where whole episodes were collected, of one seed."""
     hp, r = config.hyperparameters, rollout.rewards
     v, v_next, last = values(state, rollout, config)
     phi = weights(config, r, v, v_next, last)
@@ -84,8 +84,8 @@ def estimate(state: State, rollout: Rollout, config: Config) -> Batch:
         targets = returns.gae(r, v, v_next, last, hp.gamma, hp.gae_lambda) + v
 
     def flat(x: np.ndarray) -> Tensor:
-        kept = x if rollout.live.all() else x[rollout.live]
-        return torch.from_numpy(kept.reshape(len(r), -1, *x.shape[3:]))
+        kept = x[rollout.live] if config.algorithm.collect == "episodes" else x
+        return torch.tensor(kept.reshape(len(r), -1, *x.shape[3:]))  # a copy: torch aligns it, numpy does not
 
     weight = flat(phi)
     if config.algorithm.baseline == "batch_mean" or config.algorithm.standardize:

@@ -1,7 +1,7 @@
 """Multilayer perceptrons of all seeds at once, as rows of one matrix, with both products of their Jacobian.
 
-Axes: S seeds, B batch, P parameters. A row of `theta` [S, P] is one network: W1 | b1 | W2 | b2 | ... | free. Layer
-weights are views of it. Every operation keeps the seeds apart, so a seed's numbers do not depend on its neighbours.
+Axes: S seeds, B batch, P parameters. A row of `theta` [S, P] is one network: W1 | b1 | W2 | b2 | ... | free | zeros. Layer
+weights are views of it; the zeros fill the row up to whole cache lines, as a product rounds differently on other bounds. Every operation keeps the seeds apart, so a seed's numbers do not depend on its neighbours.
 
 The first-order theory needs no more than y = f_theta(x), J v and J^T u with J = dy/dtheta: the policy gradient is
 J^T u, the Fisher-vector product J^T M J v. Both are written out here: a Fisher-vector product this way costs about half
@@ -11,11 +11,14 @@ of one by double backward (`make bench`), and is the same formula (tests/test_na
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
+
+CACHE_LINE = 16  # float32
+NARROW = 16
 
 Array = TypeVar("Array", Tensor, np.ndarray)
 
@@ -59,8 +62,13 @@ class MLP:
 
     @property
     def n_params(self) -> int:
-        """P, length of a row."""
+        """How many parameters the network has."""
         return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(self.sizes)) + self.free
+
+    @property
+    def padding(self) -> int:
+        """Zeros at the end of a row; P = n_params + padding."""
+        return -self.n_params % CACHE_LINE
 
     def init(self, rng: np.random.Generator, out_gain: float, free_value: float = 0.0) -> Tensor:
         """One row [P]: orthogonal weights, gain sqrt 2 in hidden layers and `out_gain` in the last; biases zero."""
@@ -70,7 +78,7 @@ class MLP:
             gain = out_gain if layer == len(self.sizes) - 2 else 2**0.5
             weight = torch.nn.init.orthogonal_(torch.empty(fan_out, fan_in), gain, generator=generator)
             pieces += [weight.flatten(), torch.zeros(fan_out)]
-        return torch.cat([*pieces, torch.full((self.free,), free_value)])
+        return torch.cat([*pieces, torch.full((self.free,), free_value), torch.zeros(self.padding)])
 
     def split(self, theta: Array) -> tuple[list[tuple[Array, Array]], Array]:
         """Views of rows [S, P]: (W [S, out, in], b [S, 1, out]) of each layer, and free [S, 1, free]."""
@@ -80,7 +88,7 @@ class MLP:
             start += fan_in * fan_out
             layers.append((weight, theta[:, None, start : start + fan_out]))
             start += fan_out
-        return layers, theta[:, None, start:]
+        return layers, theta[:, None, start : start + self.free]
 
     def act(self, layers: list[tuple[np.ndarray, np.ndarray]], x: np.ndarray) -> np.ndarray:
         """y [S, N, out] for the few inputs x [S, N, in] of a rollout step; `layers` from `split`, in numpy.
@@ -100,9 +108,6 @@ class MLP:
     def __call__(self, theta: Tensor, x: Tensor) -> Tensor:
         """y [S, B, out + free]."""
         return Linearized(self, theta, x).y
-
-
-NARROW = 16
 
 
 def affine(h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -159,7 +164,7 @@ class Linearized:
     def vjp(self, u: Tensor) -> Tensor:
         """J^T u [S, P] for u [S, B, out + free]: the gradient of sum(u * y) in theta."""
         width = self.mlp.sizes[-1]
-        pieces = [u[..., width:].sum(1)] if self.mlp.free else []
+        pieces = [u.new_zeros(len(u), self.mlp.padding), u[..., width:].sum(1)]
         u = u[..., :width]
         for layer in reversed(range(len(self.weights))):
             weight, h = self.weights[layer], self.inputs[layer]
