@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pgbench.records import read_status
+from sweeps.__main__ import main
 from sweeps.lock import Held, holder, lock
 
 ENV = {**os.environ, "PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{Path(__file__).parents[2]}", "COLUMNS": "120"}
@@ -87,13 +88,19 @@ def starts(directory):
         (["sweep=figure1", "output_dir=/proc/x"], "output_dir: cannot write /proc/x"),
     ],
 )
-def test_a_mistake_is_one_line(arguments, message, tmp_path):
-    if not any("output_dir" in argument for argument in arguments) and arguments:
+def test_a_mistake_is_one_line(arguments, message, tmp_path, capsys):
+    if arguments and not any("output_dir" in argument for argument in arguments):
         arguments = [*arguments, f"output_dir={tmp_path}"]
-    result = command("sweeps", *arguments)
-    assert result.returncode == 2
-    assert result.stderr.count("\n") == 1
-    assert re.match("sweeps: error: .*" + message.replace("?", r"\?"), result.stderr), result.stderr
+    assert main(arguments) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert re.match("sweeps: error: .*" + message.replace("?", r"\?"), told), told
+
+
+def test_a_mistake_has_no_traceback():
+    result = command("sweeps", "sweep=figure1", "seed=3")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert re.fullmatch("sweeps: error: seed: no such key; did you mean 'seeds'.*\n", result.stderr)
 
 
 def test_help_is_fast_and_whole():

@@ -1,0 +1,113 @@
+"""Kills a sweep's driver and workers at random instants, starts it again, and compares its records with those of an
+uninterrupted sweep, bit for bit: `python tests/sweeps/soak.py [kills] [seed]`.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+
+from pgbench.records import CHECKPOINT, EPISODES_FILE, METRICS_FILE, read_status
+
+ROOT = Path(__file__).parents[2]
+SWEEP = """
+description: discrete and continuous actions, whole episodes and fixed batches, a natural step
+seeds: 3
+hyperparameters: equal_work
+checkpoint_seconds: 0.3
+jobs:
+  - set: {env: cartpole}
+    grid: {algorithm: [reinforce, trpo]}
+  - set: {env: pendulum, algorithm: vpg}
+"""
+
+
+def begin(directory: Path, sweep: Path, total_steps: int) -> subprocess.Popen:
+    arguments = [f"sweep={sweep}", f"output_dir={directory}", f"total_steps={total_steps}", "n_jobs=2"]
+    with open(directory.with_suffix(".log"), "a") as log:
+        return subprocess.Popen([sys.executable, "-m", "sweeps", *arguments], cwd=ROOT, stdout=log, stderr=log)
+
+
+def children(pid: int) -> list[int]:
+    """All processes below one."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        direct = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        tasks = [int(c) for t in Path(f"/proc/{pid}/task").iterdir() for c in (t / "children").read_text().split()]
+        below = {*direct, *tasks}
+        return [*below, *(c for child in below for c in children(child))]
+    return []
+
+
+def soak(directory: Path, kills: int, seed: int, total_steps: int, pause: float) -> list[str]:
+    """Gives what was killed, in order; less than `kills` where the sweep was done before.
+
+    `pause`: longest time between two kills, seconds. Raises AssertionError if a record differs or a run is not done.
+    """
+    sweep = directory / "soak.yaml"
+    sweep.write_text(SWEEP)
+    assert begin(directory / "whole", sweep, total_steps).wait() == 0
+    chance, killed = random.Random(seed), list[str]()
+    driver = begin(directory / "killed", sweep, total_steps)
+    while len(killed) < kills:
+        with suppress(subprocess.TimeoutExpired):
+            driver.wait(chance.uniform(0.1, pause))
+            if driver.returncode == 0:
+                break
+        what = chance.choice(["worker", "worker", "driver", "both", "SIGTERM"])
+        below = children(driver.pid)
+        if driver.poll() is None and (below or what != "worker"):
+            workers = [chance.choice(below)] if below and what != "driver" else []
+            for pid in workers if what == "worker" else [driver.pid, *(workers if what == "both" else [])]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM if what == "SIGTERM" else signal.SIGKILL)
+            killed.append(what)
+        if what != "worker":
+            driver.wait()
+        if driver.poll() is not None:
+            driver = begin(directory / "killed", sweep, total_steps)
+    while driver.wait() != 0:  # failed runs are trained by the same command
+        driver = begin(directory / "killed", sweep, total_steps)
+    compare(directory / "whole", directory / "killed")
+    return killed
+
+
+def compare(whole: Path, killed: Path) -> None:
+    """Raises AssertionError unless both hold the same runs, done, with the same records and final state."""
+    runs = sorted(path.parent.relative_to(whole) for path in whole.glob("*/seed-*/status.json"))
+    assert runs == sorted(path.parent.relative_to(killed) for path in killed.glob("*/seed-*/status.json"))
+    for run in runs:
+        assert read_status(killed / run)["status"] == "done", run
+        for name in (METRICS_FILE, EPISODES_FILE):
+            assert (killed / run / name).read_bytes() == (whole / run / name).read_bytes(), run / name
+        one, other = (torch.load(side / run / CHECKPOINT, weights_only=True) for side in (whole, killed))
+        for content in (one, other):
+            content.pop("seconds"), content["sizes"].pop("times.csv")
+        assert equal(one, other), run / CHECKPOINT
+
+
+def equal(one: object, other: object) -> bool:
+    """Whether nested builtins and tensors are the same, bit for bit."""
+    if isinstance(one, dict):
+        return isinstance(other, dict) and one.keys() == other.keys() and all(equal(one[k], other[k]) for k in one)
+    if isinstance(one, list):
+        return isinstance(other, list) and len(one) == len(other) and all(map(equal, one, other))
+    if isinstance(one, torch.Tensor):
+        return isinstance(other, torch.Tensor) and one.numpy().tobytes() == other.numpy().tobytes()
+    return one == other
+
+
+if __name__ == "__main__":
+    kills, seed = (int(argument) for argument in [*sys.argv[1:], *["50", "0"][len(sys.argv) - 1 :]])
+    with tempfile.TemporaryDirectory() as directory:
+        begun = time.monotonic()
+        killed = soak(Path(directory), kills, seed, total_steps=30_000 * kills, pause=3.0)
+        assert len(killed) == kills, f"done after {len(killed)} kills: give it more total_steps"
+        counts = ", ".join(f"{killed.count(what)} {what}" for what in sorted(set(killed)))
+        print(f"{len(killed)} kills ({counts}; seed {seed}) in {time.monotonic() - begun:.0f} s: every record is equal")
