@@ -57,6 +57,17 @@ def fail(error: UserError) -> None:
     sys.exit(2)
 
 
+def expand(overrides: list[str]) -> list[list[str]]:
+    """The overrides of each job of a multirun, without those for Hydra itself."""
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    check_overrides(overrides)
+    mine = [override for override in overrides if not override.startswith("hydra")]
+    (jobs,) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(mine), None)
+    return [list(job) for job in jobs]
+
+
 def command() -> None:
     """Checks the command line before Hydra sees it, so that a mistake is one line."""
     arguments = sys.argv[1:]
@@ -66,7 +77,8 @@ def command() -> None:
         if not flags:
             compose(arguments)
         elif set(flags) <= {"-m", "--multirun"}:
-            check_overrides(overrides)
+            for job in expand(overrides):
+                compose(job)
     except UserError as error:
         fail(error)
     main()

@@ -4,6 +4,8 @@ A run (one seed of a job) is pending, then running, then done, diverged or faile
 resumes from its last checkpoint; its tables are cut back to what they held then, so the records come out the same.
 """
 
+import contextlib
+import errno
 import os
 import socket
 import threading
@@ -25,6 +27,7 @@ from pgbench.tracking import make_tracker
 from pgbench.train import Trainer
 
 STATUS_SECONDS = 1.0
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE, errno.ENFILE)
 
 stop = threading.Event()
 """Set by a signal handler: `run_job` then checkpoints after the iteration in flight and raises Interrupted."""
@@ -52,15 +55,26 @@ def run_job(config: Config, seeds: Sequence[int] | None = None) -> dict[int, str
         except (UserError, Interrupted):
             raise
         except BaseException as error:
-            for seed in todo:
-                directory = seed_dir(config.job_dir, seed)
-                if read_status(directory)["status"] in ("pending", "running"):
-                    write_atomic(directory / ERROR, traceback.format_exc().encode())
-                    write_status(directory, "failed", message=f"{type(error).__name__}: {error}")
+            _record_failure(config, todo, error)
+            if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+                raise UserError(
+                    f"{config.job_dir}: {error.strerror}; records up to the last iteration are kept, and the same command "
+                    "goes on from the last checkpoint"
+                ) from error
             raise
         finally:
             trainer.close()
     return statuses
+
+
+def _record_failure(config: Config, seeds: Sequence[int], error: BaseException) -> None:
+    """Status and traceback of the runs that had not ended, as far as the disk still takes them."""
+    for seed in seeds:
+        directory = seed_dir(config.job_dir, seed)
+        with contextlib.suppress(OSError):
+            if read_status(directory)["status"] in ("pending", "running"):
+                write_atomic(directory / ERROR, "".join(traceback.format_exception(error)).encode())
+                write_status(directory, "failed", message=f"{type(error).__name__}: {error}")
 
 
 def _prepare(config: Config, seeds: Sequence[int]) -> None:
@@ -70,6 +84,7 @@ def _prepare(config: Config, seeds: Sequence[int]) -> None:
         directory = seed_dir(config.job_dir, seed)
         try:
             directory.mkdir(parents=True, exist_ok=True)
+            (directory / ERROR).unlink(missing_ok=True)
             path = directory / CONFIG
             if path.exists():
                 _check_identity(config, path)

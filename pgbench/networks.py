@@ -1,11 +1,12 @@
 """Multilayer perceptrons of all seeds at once, as rows of one matrix, with both products of their Jacobian.
 
-Axes: S seeds, B batch, P parameters. A row of `theta` [S, P] is one network: W1 | b1 | W2 | b2 | ... | free | zeros. Layer
-weights are views of it; the zeros fill the row up to whole cache lines, as a product rounds differently on other bounds. Every operation keeps the seeds apart, so a seed's numbers do not depend on its neighbours.
+Axes: S seeds, B batch, P parameters. A row of `theta` [S, P] is one network: W1 | b1 | W2 | b2 | ... | free | zeros.
+Layer weights are views of it; the zeros fill the row up to whole cache lines, as a product rounds differently on other
+bounds. Every operation keeps the seeds apart, so a seed's numbers do not depend on its neighbours.
 
 The first-order theory needs no more than y = f_theta(x), J v and J^T u with J = dy/dtheta: the policy gradient is
 J^T u, the Fisher-vector product J^T M J v. Both are written out here: a Fisher-vector product this way costs about half
-of one by double backward (`make bench`), and is the same formula (tests/test_natural.py).
+of one by double backward, and is the same formula (tests/equations).
 """
 
 from collections.abc import Callable

@@ -64,8 +64,8 @@ class Trainer:
         return {s: (self._row(s, metrics), self._episodes(s, episodes[s])) for s, metrics in rows.items()}
 
     def _seeds_at_once(self) -> int:
-        """How many seeds update together: as many as keep a layer's activations within a megabyte of cache (2 seeds at a
-        time are 15% faster than 10 at 2048 x 64). One by one where whole episodes make batches of unlike length, or
+        """How many seeds update together: as many as keep a layer's activations within a megabyte of cache (2 seeds at
+        a time are 15% faster than 10 at 2048 x 64). One by one where whole episodes make batches of unlike length, or
         where a batch is no whole number of cache lines, since a product rounds differently on other bounds.
         """
         hp = self.config.hyperparameters

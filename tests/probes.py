@@ -71,11 +71,8 @@ class Observation(Probe):
         return float(self.np_random.choice([-1.0, 1.0]))
 
     def step(self, action):
-        if self.continuous:
-            reward = -float((action[0] - 0.5 * self.state) ** 2)
-        else:
-            reward = float(action == (self.state > 0))
-        return self.observe(), reward, True, False, {}
+        right = float(action == (self.state > 0)) if not self.continuous else -float((action[0] - self.state / 2) ** 2)
+        return self.observe(), right, True, False, {}
 
 
 class Unsupported(Probe):
