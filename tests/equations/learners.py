@@ -1,6 +1,7 @@
 """Random learners of several seeds and batches for them, float64, of both kinds of policy."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,10 +13,18 @@ from pgbench.distributions import Categorical, DiagonalGaussian
 from pgbench.natural import fisher_vector_product
 from pgbench.networks import MLP
 from pgbench.optimizers import Adam
+from pgbench.rollout import Rollout
 from pgbench.state import Policy, State
 from pgbench.surrogate import Surrogate
 
 KINDS = ("categorical", "gaussian")
+GIVEN_PHI: dict[str, Any] = {
+    "advantage": "reward_to_go",
+    "baseline": "zero",
+    "collect": "episodes",
+    "standardize": False,
+}
+"""Algorithm keys with which `Case.rollout` gives the case's batch."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +43,21 @@ class Case:
         return Surrogate(self.state, self.batch)
 
     @property
-    def n_params(self) -> int:
-        return self.state.policy.mlp.n_params
+    def rollout(self) -> Rollout:
+        """Episodes of one step whose rewards are the batch's Phi_t: with advantage=reward_to_go, baseline=zero and
+        collect=episodes (GIVEN_PHI), an update sees this very batch."""
+        s, b, _ = self.batch.obs.shape
+        yes: np.ndarray = np.ones((s, b, 1), bool)
+        return Rollout(
+            obs=self.batch.obs.numpy()[:, :, None],
+            actions=self.batch.actions.numpy()[:, :, None],
+            rewards=self.batch.phi.numpy()[:, :, None],
+            terminated=yes,
+            truncated=~yes,
+            live=yes,
+            next_obs=np.zeros((s, 1, 3)),
+            cut_obs=np.zeros((0, 3)),
+        )
 
     def y(self, seed: int, theta: Tensor) -> Tensor:
         """The policy network's output [B, D] of one seed, differentiable."""
@@ -49,9 +71,16 @@ class Case:
     def fisher(self) -> Tensor:
         """F [S, P, P], from pgbench's Fisher-vector products with the unit vectors."""
         product = fisher_vector_product(self.surrogate.linear, self.state.policy.distribution)
-        units = torch.eye(self.n_params).double()
+        units = torch.eye(self.state.theta.shape[1]).double()
         columns = [product(unit.expand_as(self.state.theta).contiguous()) for unit in units]
         return torch.stack(columns, -1)
+
+
+def random_rows(mlp: MLP, rng: np.random.Generator, count: int) -> Tensor:
+    """Normal parameters [count, P]; what a row holds beyond the network's parameters is zero."""
+    rows = torch.zeros(count, len(mlp.init(rng, 1.0)), dtype=torch.float64)
+    rows[:, : mlp.n_params] = torch.from_numpy(rng.normal(size=(count, mlp.n_params)))
+    return rows
 
 
 def make_case(kind: str, seeds: int = 2, size: int = 12, hidden: tuple[int, ...] = (4,), rng_seed: int = 0) -> Case:
@@ -65,7 +94,7 @@ def make_case(kind: str, seeds: int = 2, size: int = 12, hidden: tuple[int, ...]
     mlp = MLP((3, *hidden, n_actions), "tanh", 0 if kind == "categorical" else n_actions)
     policy = Policy(mlp, Categorical(n_actions) if kind == "categorical" else DiagonalGaussian(n_actions))
     critic = MLP((3, *hidden, 1), "tanh")
-    theta, phi = 0.7 * normal(seeds, mlp.n_params), normal(seeds, critic.n_params)
+    theta, phi = 0.7 * random_rows(mlp, rng, seeds), random_rows(critic, rng, seeds)
     state = State(policy, critic, theta, Adam.zeros(theta), phi, Adam.zeros(phi))
     obs = normal(seeds, size, 3)
     y = policy.mlp(theta, obs).numpy()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from equations import textbook
+from equations.learners import random_rows
 from torch import Tensor
 
 from pgbench.advantages import Batch, estimate
@@ -134,9 +135,9 @@ def learner(mdp: MDP, seed: int = 0, gamma: float = 1.0) -> State:
     """A random softmax policy with a hidden layer, one seed, and a linear critic that holds the exact V^gamma."""
     rng = np.random.default_rng(seed)
     mlp, critic = MLP((mdp.n, 5, mdp.r.shape[1]), "tanh"), MLP((mdp.n, 1), "tanh")
-    theta = torch.from_numpy(rng.normal(size=(1, mlp.n_params)))
+    theta, phi = random_rows(mlp, rng, 1), random_rows(critic, rng, 1)
     v, _ = mdp.values(policy_table(mdp, mlp, theta[0]), gamma)
-    phi = torch.cat([v, v.new_zeros(1)])[None]
+    phi.zero_()[0, : mdp.n] = v
     policy = Policy(mlp, Categorical(mdp.r.shape[1]))
     return State(policy, critic, theta, Adam.zeros(theta), phi, Adam.zeros(phi))
 
@@ -171,12 +172,10 @@ def expected_estimate(mdp: MDP, state: State, config: Config, listed: Trajectori
 
 
 def expected_weight(mdp: MDP, state: State, config: Config, listed: Trajectories) -> Tensor:
-    """E[Phi_0 | s_0, a_0] [n, A], with Phi_0 as pgbench computes it."""
-    batch = estimate(state, listed.rollout, config)
-    phi = torch.zeros(listed.live.shape, dtype=torch.float64)
-    phi[torch.from_numpy(listed.live)] = batch.phi[0]
+    """E[Phi_0 | s_0, a_0] [n, A], with Phi_0 as pgbench computes it; every trajectory has a step 0."""
+    phi = estimate(state, listed.rollout, config).phi[0, : listed.live.shape[1]]
     probability = listed.probability(table(mdp, state))
     index = torch.from_numpy(listed.states[0] * mdp.r.shape[1] + listed.actions[0])
     size = mdp.n * mdp.r.shape[1]
     total = torch.zeros(size).double().index_add(0, index, probability)
-    return (torch.zeros(size).double().index_add(0, index, probability * phi[0]) / total).view(mdp.n, -1)
+    return (torch.zeros(size).double().index_add(0, index, probability * phi) / total).view(mdp.n, -1)

@@ -12,7 +12,7 @@ def _base(algorithm: str, env: str) -> Config:
     return compose([f"algorithm={algorithm}", f"env={env}"])
 
 
-def make_config(algorithm: str = "vpg", env: str = "cartpole", **changes: Any) -> Config:
+def make_config(algorithm: str = "vpg", env: str = "cartpole", /, **changes: Any) -> Config:
     """The default config of an algorithm, with keys of the algorithm, env and hyperparameters groups changed."""
     config = _base(algorithm, env)
     for name in ("algorithm", "env", "hyperparameters"):

@@ -138,7 +138,7 @@ def test_fisher_vector_product_is_the_hessian_of_the_mean_kl(kind: str, hidden: 
 def test_fisher_matrix_is_the_expected_outer_product_of_scores(kind: str) -> None:
     """F = E_s E_a[grad log pi grad log pi^T], with the expectation over actions a sum (or exact quadrature)."""
     case = make_case(kind, seeds=1)
-    expected = torch.zeros(case.n_params, case.n_params).double()
+    expected = torch.zeros_like(case.fisher()[0])
     y = case.surrogate.linear.y[0]
     for b in range(len(y)):
         if kind == "categorical":

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from equations.learners import random_rows
 from equations.mdp import (
     Trajectories,
     exact_gradient,
@@ -36,8 +37,7 @@ SEEDS = range(3)
 
 def setting(advantage: str, baseline: str = "learned", gamma: float = 1.0, **changes: float) -> Config:
     """REINFORCE's config with another Phi_t."""
-    changes = {"gamma": gamma, "n_step": 2, **changes}
-    return make_config("reinforce", **{"advantage": advantage, "baseline": baseline, **changes})
+    return make_config("reinforce", advantage=advantage, baseline=baseline, **{"gamma": gamma, "n_step": 2, **changes})
 
 
 RETURNS = [("trajectory_return", "zero"), ("reward_to_go", "zero")]
@@ -214,7 +214,8 @@ def test_batch_mean_baseline_costs_one_mth_of_the_gradient() -> None:
     exact = pi * (returns - pi @ returns)
     batches = torch.cartesian_prod(*[torch.arange(3)] * m)
     mlp = MLP((1, 3), "tanh")
-    theta = torch.cat([torch.zeros(1, 3).double(), logits], 1).expand(len(batches), -1).contiguous()
+    theta = random_rows(mlp, np.random.default_rng(0), len(batches)).zero_()
+    theta[:, 3:6] = logits  # the biases; the weights are zero
     state = State(
         Policy(mlp, Categorical(3)),
         MLP((1, 1), "tanh"),
@@ -237,7 +238,7 @@ def test_batch_mean_baseline_costs_one_mth_of_the_gradient() -> None:
     )
     for baseline, factor in (("zero", 1.0), ("batch_mean", 1 - 1 / m)):
         gradients = Surrogate(state, estimate(state, rollout, setting("reward_to_go", baseline))).gradient()
-        close((pi[batches].prod(1)[:, None] * gradients)[:, 3:].sum(0), factor * exact)
+        close((pi[batches].prod(1)[:, None] * gradients)[:, 3:6].sum(0), factor * exact)
 
 
 def test_sample_gradient_is_the_mean_of_phi_times_score(seed: int) -> None:

@@ -1,7 +1,7 @@
 """Returns and advantages against their definitions, double loops over trajectories, for any rewards, values, cuts."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -138,7 +138,7 @@ def test_returns_of_a_table() -> None:
     r, v = (np.array(row, float).reshape(1, 4, 1) for row in ([1, 2, 3, 4], [1, 1, 2, 6]))
     v_next = np.array([1, 2, 0, 10], float).reshape(1, 4, 1)
     last = np.array([False, False, True, True]).reshape(1, 4, 1)
-    args = {"v_next": v_next, "last": last, "gamma": 0.5}
+    args: dict[str, Any] = {"v_next": v_next, "last": last, "gamma": 0.5}
     assert returns.reward_to_go(r, **args).ravel().tolist() == [2.75, 3.5, 3, 9]
     assert returns.trajectory_return(r, **args).ravel().tolist() == [2.75, 2.75, 2.75, 9]
     assert returns.td_residual(r, v, v_next, 0.5).ravel().tolist() == [0.5, 2, 1, 3]

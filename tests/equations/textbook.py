@@ -16,7 +16,7 @@ from pgbench.rollout import Rollout
 from pgbench.state import State
 
 Objective = Callable[[Tensor], Tensor]
-ACTIVATIONS = {"tanh": torch.tanh, "elu": torch.nn.functional.elu, "relu": torch.relu}
+ACTIVATIONS: dict[str, Objective] = {"tanh": torch.tanh, "elu": torch.nn.functional.elu, "relu": torch.relu}
 
 
 def network(mlp: MLP, theta: Tensor, x: Tensor) -> Tensor:
@@ -29,7 +29,7 @@ def network(mlp: MLP, theta: Tensor, x: Tensor) -> Tensor:
         start += fan_out
         if layer < len(mlp.sizes) - 2:
             x = ACTIVATIONS[mlp.activation](x)
-    return torch.cat([x, theta[start:].expand(len(x), -1)], -1) if mlp.free else x
+    return torch.cat([x, theta[start : start + mlp.free].expand(len(x), -1)], -1) if mlp.free else x
 
 
 def distribution(y: Tensor, discrete: bool) -> Distribution:
