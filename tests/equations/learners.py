@@ -46,7 +46,7 @@ class Case:
     def rollout(self) -> Rollout:
         """Episodes of one step whose rewards are the batch's Phi_t: with advantage=reward_to_go, baseline=zero and
         collect=episodes (GIVEN_PHI), an update sees this very batch."""
-        s, b, _ = self.batch.obs.shape
+        s, b, width = self.batch.obs.shape
         yes: np.ndarray = np.ones((s, b, 1), bool)
         return Rollout(
             obs=self.batch.obs.numpy()[:, :, None],
@@ -55,8 +55,8 @@ class Case:
             terminated=yes,
             truncated=~yes,
             live=yes,
-            next_obs=np.zeros((s, 1, 3)),
-            cut_obs=np.zeros((0, 3)),
+            next_obs=np.zeros((s, 1, width)),
+            cut_obs=np.zeros((0, width)),
         )
 
     def y(self, seed: int, theta: Tensor) -> Tensor:

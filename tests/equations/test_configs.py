@@ -1,0 +1,87 @@
+"""Every combination of Phi_t, baseline, collection and algorithm that the config allows trains; others are refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from equations.learners import KINDS, make_case
+from equations.settings import make_config
+
+from pgbench.advantages import estimate
+from pgbench.config import ADVANTAGES, Config, to_plain, validate
+from pgbench.errors import UserError
+from pgbench.train import Trainer
+
+WEIGHTS = ("trajectory_return", "reward_to_go", "q_value", *ADVANTAGES)
+COMBINATIONS = [
+    (advantage, baseline, collect)
+    for advantage in WEIGHTS
+    for baseline in ("zero", "batch_mean", "learned")
+    for collect in ("steps", "episodes")
+]
+ENVS = {"categorical": "cartpole", "gaussian": "pendulum"}
+
+
+def allowed(advantage: str, baseline: str, collect: str) -> bool:
+    """R(tau) needs whole episodes; an advantage subtracts the critic's value, so it takes no other baseline."""
+    return not (advantage == "trajectory_return" and collect == "steps") and not (
+        advantage in ADVANTAGES and baseline != "learned"
+    )
+
+
+def small(algorithm: str, kind: str, combination: tuple[str, str, str]) -> Config:
+    advantage, baseline, collect = combination
+    config = make_config(
+        algorithm,
+        ENVS[kind],
+        **{"advantage": advantage, "baseline": baseline, "collect": collect},
+        **{"n_envs": 2, "n_steps": 12, "hidden": (4,), "critic_hidden": (4,), "critic_steps": 2},
+    )
+    return replace(config, env=replace(config.env, kwargs={"max_episode_steps": 30}))
+
+
+@pytest.mark.parametrize("algorithm", ["reinforce", "vpg", "npg", "trpo"])
+@pytest.mark.parametrize("combination", [c for c in COMBINATIONS if allowed(*c)], ids="-".join)
+def test_every_allowed_combination_trains(algorithm: str, combination: tuple[str, str, str]) -> None:
+    """Three iterations of two seeds: parameters move, stay finite, and every metric is a number."""
+    for kind in KINDS if algorithm == "trpo" else KINDS[:1]:
+        trainer = Trainer(small(algorithm, kind, combination), (0, 1))
+        start = trainer.state.theta.clone()
+        for _ in range(3):
+            for row, _ in trainer.iterate().values():
+                row.pop("explained_variance", None)  # of a constant target there is none
+                assert np.isfinite([value for name, value in row.items() if not name.startswith("episode_")]).all()
+        assert not trainer.diverged.any()
+        assert (trainer.state.theta != start).any(1).all()
+        trainer.close()
+
+
+@pytest.mark.parametrize("combination", [c for c in COMBINATIONS if not allowed(*c)], ids="-".join)
+def test_every_other_combination_is_refused(combination: tuple[str, str, str]) -> None:
+    """With an error that names the key to change."""
+    advantage, baseline, collect = combination
+    config = make_config(advantage=advantage, baseline=baseline, collect=collect)
+    with pytest.raises(UserError, match=r"set algorithm\.(baseline=learned|collect=episodes)"):
+        validate(to_plain(config))
+
+
+def test_standardised_phi_has_mean_zero_and_deviation_one_in_each_seed() -> None:
+    """Divided by the standard deviation, not the variance, and each seed by its own."""
+    case = make_case("categorical")
+    batch = replace(case.batch, phi=case.batch.phi * torch.tensor([[3.0], [50.0]]).double() + 7)
+    case = replace(case, batch=batch)
+    keys = {"advantage": "reward_to_go", "baseline": "zero", "collect": "episodes"}
+    phi = estimate(case.state, case.rollout, make_config(standardize=True, **keys)).phi
+    expected = (batch.phi - batch.phi.mean(1, keepdim=True)) / batch.phi.std(1, keepdim=True)
+    torch.testing.assert_close(phi, expected, rtol=1e-7, atol=1e-7)
+
+
+def test_batch_mean_baseline_is_the_seeds_own_mean() -> None:
+    """b = mean of the batch's returns, each seed its own; zero leaves the returns alone."""
+    case = make_case("categorical")
+    keys = {"advantage": "reward_to_go", "collect": "episodes", "standardize": False}
+    raw = estimate(case.state, case.rollout, make_config(baseline="zero", **keys)).phi
+    torch.testing.assert_close(raw, case.batch.phi)
+    centred = estimate(case.state, case.rollout, make_config(baseline="batch_mean", **keys)).phi
+    torch.testing.assert_close(centred, raw - raw.mean(1, keepdim=True))
