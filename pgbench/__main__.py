@@ -81,11 +81,13 @@ def command() -> None:
                 compose(job)
     except UserError as error:
         fail(error)
-    main()
-    if {"-h", "--help"} & set(flags):
-        width = max(len(name) for name, _ in keys())
-        print("== What the keys mean ==\n")
-        print("\n".join(f"{name:{width}}  {meaning}" for name, meaning in keys()))
+    try:
+        main()
+    finally:
+        if {"-h", "--help"} & set(flags):
+            width = max(len(name) for name, _ in keys())
+            print("== What the keys mean ==\n")
+            print("\n".join(f"{name:{width}}  {meaning}" for name, meaning in keys()))
 
 
 if __name__ == "__main__":

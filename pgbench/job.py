@@ -48,9 +48,9 @@ def run_job(config: Config, seeds: Sequence[int] | None = None) -> dict[int, str
     statuses = {seed: read_status(seed_dir(config.job_dir, seed))["status"] for seed in seeds}
     todo = [seed for seed in seeds if statuses[seed] not in ("done", "diverged")]
     if todo:
-        _prepare(config, seeds)
         trainer = Trainer(config, todo)
         try:
+            _prepare(config, todo)
             statuses |= _Run(config, trainer).until_done()
         except (UserError, Interrupted):
             raise
@@ -58,8 +58,8 @@ def run_job(config: Config, seeds: Sequence[int] | None = None) -> dict[int, str
             _record_failure(config, todo, error)
             if isinstance(error, OSError) and error.errno in DISK_ERRORS:
                 raise UserError(
-                    f"{config.job_dir}: {error.strerror}; records up to the last iteration are kept, and the same command "
-                    "goes on from the last checkpoint"
+                    f"{config.job_dir}: {error.strerror}; records up to the last iteration are kept, and the same "
+                    "command goes on from the last checkpoint"
                 ) from error
             raise
         finally:

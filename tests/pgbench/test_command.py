@@ -1,0 +1,87 @@
+"""`python -m pgbench` as a person types it, in a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+QUICK = ("total_steps=600", "hyperparameters.n_steps=32", "hyperparameters.n_envs=4", "hyperparameters.critic_steps=2")
+
+
+def pgbench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pgbench", *arguments], cwd=cwd, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_one_job(tmp_path: Path) -> None:
+    done = pgbench("algorithm=npg", "seeds=2", *QUICK, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "seed 0: done  seed 1: done" in done.stdout
+    (job,) = (tmp_path / "runs").iterdir()
+    assert str(job.name) in done.stdout
+    assert sorted(path.name for path in job.iterdir()) == ["seed-0", "seed-1"]
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"], "Hydra leaves nothing beside the records"
+
+
+def test_multirun_with_joblib(tmp_path: Path) -> None:
+    done = pgbench("-m", "algorithm=vpg,npg", "env=cartpole", "hydra/launcher=joblib", "seeds=1", *QUICK, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    names = sorted(path.name for path in (tmp_path / "runs").iterdir())
+    assert [name.split("-")[0] for name in names] == ["npg", "vpg"]
+
+
+def test_help_lists_groups_choices_and_keys(tmp_path: Path) -> None:
+    done = pgbench("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    for text in ("algorithm: npg, reinforce, trpo, vpg", "bracis2019", "cartpole_v0", "tracking: none, wandb"):
+        assert text in done.stdout
+    assert "hyperparameters.delta" in done.stdout
+    assert "KL bound" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["algorithm=ppo"],
+        ["env=nowhere"],
+        ["hyperparameters.delta=-1"],
+        ["seeds=0"],
+        ["env.id=NoSuch-v0"],
+        ["output_dir=/dev/null/x"],
+        ["-m", "algorithm=vpg", "hyperparameters.delta=0.1,-1"],
+        ["-m", "algorithm=vpg,ppo"],
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(arguments: list[str], tmp_path: Path) -> None:
+    done = pgbench(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("pgbench: error: ")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_after_a_checkpoint(number: int, status: int, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pgbench", "algorithm=vpg", "seeds=1", "total_steps=100000000"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    deadline = time.monotonic() + 60
+    while not any(path.stat().st_size > 1000 for path in tmp_path.glob("runs/*/seed-0/metrics.csv")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == status
+    assert "the same command goes on" in stderr
+    assert list(tmp_path.glob("runs/*/seed-0/checkpoint.pt"))
