@@ -26,6 +26,9 @@ def main(arguments: Sequence[str], trainer: str = TRAINER) -> int:
     except UserError as error:
         print(f"sweeps: error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:  # the disk is full, a directory belongs to somebody else
+        print(f"sweeps: error: output_dir: {error.filename or ''} {error.strerror}", file=sys.stderr)
+        return 2
 
 
 def run(arguments: Sequence[str], trainer: str) -> int:

@@ -1,5 +1,6 @@
 """The loop that runs a sweep: keeps the slots busy, takes what has ended, decides what follows."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -13,8 +14,10 @@ from sweeps.options import Options
 from sweeps.plan import Unit
 from sweeps.progress import Progress
 from sweeps.state import Outcome, after, record_failure
+from sweeps.supervise import GRACE
 
 POLL = 0.5  # seconds between two looks at the runs
+STOP_SECONDS = GRACE + 5.0  # seconds all that runs has to end once it was asked to
 HELD_SECONDS = 2.0  # seconds before another try at what another process trains
 
 
@@ -39,7 +42,8 @@ def drive(units: Iterable[Unit], backend: Backend, options: Options, show: Progr
     queue, flight, failed = deque(units), dict[Future[Outcome], Unit](), 0
     held: deque[tuple[float, Unit]] = deque()
     limit = 1 if options.on_error == "stop" else options.max_failures
-    while flight or ((queue or held) and not stop):
+    given_up = math.inf
+    while (flight and time.monotonic() < given_up) or ((queue or held) and not stop):
         while held and held[0][0] <= time.monotonic():
             queue.append(held.popleft()[1])
         while queue and len(flight) < backend.slots and not stop:
@@ -66,6 +70,7 @@ def drive(units: Iterable[Unit], backend: Backend, options: Options, show: Progr
                 show.ended(unit)
         if stop:
             backend.stop()
+            given_up = min(given_up, time.monotonic() + STOP_SECONDS)
         show.update()
     return failed
 

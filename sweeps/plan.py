@@ -11,7 +11,8 @@ from pgbench.config import GROUPS, Config, compose, to_plain, validate
 from pgbench.errors import UserError
 from sweeps.expand import Overrides
 
-SEEDS_PER_PROCESS = 5  # more in lockstep fall out of the cache
+SEEDS_PER_PROCESS = 5  # more in lockstep gain little, and are lost together
+LOCKSTEP = 0.4  # work that seeds in lockstep share, in seeds
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Unit:
 
     @property
     def cost(self) -> float:
-        return _seed_cost(self.config) * (len(self.seeds) + 1)  # lockstep shares about one seed's work
+        return _seed_cost(self.config) * (len(self.seeds) + LOCKSTEP)
 
 
 def resolve(jobs: Iterable[Overrides]) -> list[Config]:
@@ -96,9 +97,9 @@ def _makespan(units: Sequence[Unit], workers: int) -> float:
 
 
 def _seed_cost(config: Config) -> float:
-    """Work of one seed, for ordering only: milliseconds per 2048 steps on one core, times its steps."""
+    """Work of one seed, for ordering only: about milliseconds per 2048 steps on one core, times its steps."""
     values = config.hyperparameters
-    rollout = 8.0 if config.env.id.startswith("CartPole") else 100.0
-    critic = 2.5 * values.critic_steps if config.algorithm.uses_critic else 0.0
-    natural = 2.5 * values.cg_iterations if config.algorithm.name in ("npg", "trpo") else 0.0
+    rollout = 5.0 if config.env.id.startswith("CartPole") else 50.0
+    critic = 0.5 * values.critic_steps if config.algorithm.uses_critic else 0.0
+    natural = 1.5 * values.cg_iterations if config.algorithm.name in ("npg", "trpo") else 0.0
     return config.total_steps * (rollout + critic + natural)

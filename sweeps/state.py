@@ -61,7 +61,7 @@ def after(unit: Unit, outcome: Outcome, retries: int, steps: int) -> list[Unit]:
         if deaths <= retries:
             return [replace(unit, deaths=deaths, steps=max(steps, unit.steps))]
     if len(unit.seeds) > 1 and not outcome.get("mistake"):
-        return [replace(unit, seeds=(seed,), deaths=retries, steps=steps) for seed in unit.seeds]
+        return [Unit(unit.config, (seed,)) for seed in unit.seeds]
     return []
 
 

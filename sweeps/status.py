@@ -15,6 +15,7 @@ from sweeps.lock import holder
 
 STATES = ("done", "diverged", "running", "stopped", "pending", "failed")
 LISTED = 20  # failures and stopped runs told one by one
+ROWS = 40  # jobs told one by one, those first that are neither all done nor all pending
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,9 @@ def report(directory: Path) -> str:
     jobs: dict[str, list[Standing]] = {}
     for run in runs:
         jobs.setdefault(run.directory.parent.name, []).append(run)
-    for name, members in [*jobs.items(), *([("all", runs)] if len(jobs) > 1 else [])]:
+    shown = sorted(jobs.items(), key=lambda job: {run.state for run in job[1]} in ({"done"}, {"pending"}))
+    shown = shown[:ROWS] if len(jobs) > ROWS else list(jobs.items())
+    for name, members in [*shown, *([(f"all {len(jobs)} jobs", runs)] if len(jobs) > 1 else [])]:
         counts = Counter(run.state for run in members)
         rate, left = sum(run.rate for run in members), sum(run.left for run in members)
         time_left = duration(left / rate) if rate else "-" if left else ""

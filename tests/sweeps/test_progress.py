@@ -1,0 +1,63 @@
+"""What is shown comes from the runs' status.json."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from pgbench.records import seed_dir, write_status
+from sweeps.plan import Unit
+from sweeps.progress import Progress, duration
+
+
+@pytest.fixture
+def job(sweep):
+    job = sweep.job(seeds=4, total_steps=1000)
+    for seed, (status, steps) in enumerate([("done", 1000), ("diverged", 300), ("running", 200)]):
+        directory = seed_dir(job.job_dir, seed)
+        directory.mkdir(parents=True)
+        write_status(directory, status, env_steps=steps, total_steps=1000, seconds=75.0)
+    return job
+
+
+def test_counts_rate_and_time_left(job):
+    show = Progress([job], Console(file=io.StringIO(), width=120))
+    assert show.open_seeds(job) == [2, 3]
+    assert show.line() == "4 runs · 1 done · 1 diverged · 0 running · 2 queued · 0 failed"
+    show.started(Unit(job, (2, 3)))
+    write_status(seed_dir(job.job_dir, 2), "running", env_steps=600)
+    begun, steps = show.trail[0]
+    show.looked = begun - 10
+    show.update()
+    show.trail[-1] = (begun + 10, show.trail[-1][1])
+    assert show.trail[-1][1] - steps == 400
+    assert show.line() == "4 runs · 1 done · 1 diverged · 2 running · 0 failed · 40 env-steps/s · 35 s left"
+
+
+def test_the_closing_table(job):
+    console = Console(file=io.StringIO(), width=120)
+    show = Progress([job], console)
+    show.failed(Unit(job, (3,)), {"end": "failed", "message": "[red]"})
+    console.print(show.table())
+    text = console.file.getvalue()
+    assert f"failed: {job.job_name}/seed-3: [red]" in text
+    row = [line.split() for line in text.splitlines() if line.startswith(job.job_name)]
+    assert row == [[job.job_name, "1", "1", "1", "1", "1,500", "1", "min", "15", "s"]]
+
+
+def test_a_terminal_shows_one_live_display(job):
+    console = Console(file=io.StringIO(), width=120, force_terminal=True)
+    with Progress([job], console) as show:
+        show.looked -= 10
+        show.update()
+        show.say("a line that stays")
+    text = console.file.getvalue()
+    assert "━" in text
+    assert "a line that stays" in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (18600, "5 h 10 min")]
+)
+def test_duration(seconds, text):
+    assert duration(seconds) == text
