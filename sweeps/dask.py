@@ -16,6 +16,8 @@ from sweeps.plan import Unit
 from sweeps.state import Outcome
 from sweeps.supervise import Slot, supervise
 
+LEAVE_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # to the driver, which asks all to stop
+
 
 class Dask:
     """A client of a cluster; each thread of its workers is a slot."""
@@ -28,7 +30,9 @@ class Dask:
         self.trainer, self.cluster = trainer, None
         address = options.address
         if address is None:
-            self.cluster = LocalCluster(n_workers=options.n_jobs, threads_per_worker=1, dashboard_address=None)
+            self.cluster = LocalCluster(
+                n_workers=options.n_jobs, threads_per_worker=1, dashboard_address=None, preload=LEAVE_CTRL_C
+            )
             address = self.cluster.scheduler_address
         try:
             self.client = Client(scheduler_file=address) if Path(address).is_file() else Client(address, timeout=10)
