@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pgbench.records import ERROR, STATUS, read_status
-from sweeps.lock import holder
+from sweeps.lock import LOCK, holder
 
 STATES = ("done", "diverged", "running", "stopped", "pending", "failed")
 LISTED = 20  # failures and stopped runs told one by one
@@ -50,7 +50,8 @@ def stand(directory: Path) -> Standing:
     """Reads one run."""
     read = read_status(directory)
     state = read["status"]
-    if state == "running" and holder(directory) is None and not _alive(read):
+    locked = (directory / LOCK).exists()  # else `python -m pgbench` trains it
+    if state == "running" and not (holder(directory) if locked else _alive(read)):
         state = "stopped"
     return Standing(directory, state, read)
 
