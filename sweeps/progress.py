@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -70,11 +70,9 @@ class Progress:
     def failed(self, unit: Unit, outcome: Outcome) -> None:
         """Says at once which runs failed, why, and where their traceback lies."""
         self._set(unit, "failed")
-        for seed in unit.seeds:
-            if self.runs[unit.config.job_name, seed].state == "failed":
-                path = seed_dir(unit.config.job_dir, seed) / ERROR
-                where = f" ({path})" if path.exists() else ""
-                self.say(f"failed: {unit.config.job_name}/seed-{seed}: {outcome['message']}{where}", "red")
+        path = seed_dir(unit.config.job_dir, unit.seeds[0]) / ERROR
+        where = f" ({path})" if path.exists() else ""
+        self.say(f"failed: {_name(unit)}: {outcome['message']}{where}", "red")
 
     def again(self, unit: Unit, outcome: Outcome, follow: Sequence[Unit]) -> None:
         """Says that a unit did not end well and how it goes on."""
@@ -107,8 +105,10 @@ class Progress:
         while now - self.trail[0][0] > RATE_SECONDS:
             self.trail.popleft()
         if self.live:
-            bar = ProgressBar(total=self.total, completed=self._steps(), width=40)
-            self.live.update(Group(bar, Text(self.line())), refresh=True)
+            shown = Table.grid()
+            shown.add_row(ProgressBar(total=self.total, completed=min(self._steps(), self.total), width=60))
+            shown.add_row(Text(self.line(), no_wrap=True, overflow="ellipsis"))
+            self.live.update(shown, refresh=True)
         elif now - self.printed >= LINE_SECONDS:
             self.printed = now
             self.say(self.line())
@@ -167,7 +167,8 @@ class Progress:
 
 
 def _name(unit: Unit) -> str:
-    return f"{unit.config.job_name} seeds {','.join(map(str, unit.seeds))}"
+    name, seeds = unit.config.job_name, ",".join(map(str, unit.seeds))
+    return f"{name}/seed-{seeds}" if len(unit.seeds) == 1 else f"{name} seeds {seeds}"
 
 
 def duration(seconds: float) -> str:

@@ -102,8 +102,8 @@ def supervise(unit: Unit, slot: Slot, stopped: Callable[[], bool]) -> Outcome:
     except Exception as error:  # the trainer cannot be imported, a unit cannot be sent
         message = traceback.format_exception_only(error)[-1].strip()
         details = "".join(traceback.format_exception(error))
-        outcome = {"end": "failed", "message": message, "details": details, "mistake": True}
-    if outcome["end"] not in ("finished", "held"):
+        outcome = {"end": "failed", "message": message, "details": details}
+    if outcome["end"] not in ("finished", "held") and not outcome.get("mistake"):
         slot.close()  # what failed may have left anything behind
     return outcome
 

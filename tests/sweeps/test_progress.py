@@ -53,6 +53,7 @@ def test_a_terminal_shows_one_live_display(job):
         show.say("a line that stays")
     text = console.file.getvalue()
     assert "━" in text
+    assert "4 runs · 1 done" in text.splitlines()[1]
     assert "a line that stays" in text
 
 
