@@ -134,7 +134,7 @@ def test_n_step_and_gae_are_unbiased_for_every_n_and_lambda(n: int, lam: float) 
         close(expected_estimate(mdp, state, config), exact_gradient(mdp, state))
 
 
-@pytest.mark.parametrize("cut", [True, False], ids=["time limit", "end of batch"])
+@pytest.mark.parametrize("cut", [True, False], ids=["time_limit", "end_of_batch"])
 @pytest.mark.parametrize(("advantage", "baseline"), RETURNS[1:] + BASELINES[1:] + EXACT_Q + ADVANTAGES)
 def test_expected_phi_given_state_and_action_is_q_or_the_advantage(advantage: str, baseline: str, cut: bool) -> None:
     """E[Phi_0 | s, a] is Q(s, a), less V(s) where that is subtracted, also where trajectories are cut after two steps:

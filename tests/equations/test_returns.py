@@ -30,9 +30,9 @@ class Steps(NamedTuple):
 def steps(draw: st.DrawFn) -> Steps:
     """Several trajectories a column: v_next is v of the step after, but at ends, where it is anything (or zero)."""
     shape = draw(st.tuples(*[st.integers(1, most) for most in (2, 7, 2)]))
-    numbers = arrays(np.float64, shape, elements=st.floats(-10, 10, width=32))
+    numbers = arrays(np.float64, shape, elements=st.floats(-10, 10, width=32), fill=st.nothing())
     r, v, final = draw(numbers), draw(numbers), draw(numbers)
-    last = draw(arrays(bool, shape))
+    last = draw(arrays(bool, shape, elements=st.sampled_from([False, False, False, True]), fill=st.nothing()))
     last[:, -1] = True
     after = np.concatenate([v[:, 1:], final[:, -1:]], 1)
     return Steps(r, v, np.where(last, final, after), last)
