@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 N_JOBS ?= $(shell nproc)
 INSTALLED := $(VENV)/.installed
+BENCH := .venv-bench
 
 .PHONY: figures test install bench soak mutations clean
 
 figures: install
 	$(BIN)/python -m sweeps sweep=figure1 n_jobs=$(N_JOBS) output_dir=runs/figure1
 	$(BIN)/python -m sweeps sweep=comparison n_jobs=$(N_JOBS) output_dir=runs/comparison
-	$(BIN)/python -m reports runs/figure1 runs/comparison --out figures
+	$(BIN)/python -m reports runs/figure1 --out figures/figure1
+	$(BIN)/python -m reports runs/comparison --published --out figures/comparison
+	@echo "Look at figures/figure1/index.html and figures/comparison/index.html"
 
 test: install
 	$(BIN)/ruff check .
@@ -18,9 +21,15 @@ test: install
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n $(N_JOBS) tests
 
-bench: install
-	$(BIN)/python -m pip install -q -c constraints.txt -e ".[bench]"
-	$(BIN)/python -m tests.benchmarks
+bench: $(BENCH)/.installed
+	$(BENCH)/bin/python -m tests.benchmarks
+
+# An environment of its own: Tianshou needs an older pandas and filelock than we do. All else is the same.
+$(BENCH)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(BENCH)
+	grep -vE '^(pandas|filelock)==' constraints.txt > $(BENCH)/constraints.txt
+	$(BENCH)/bin/python -m pip install -q --disable-pip-version-check -c $(BENCH)/constraints.txt -e ".[bench]"
+	touch $@
 
 soak: install
 	$(BIN)/python -m pytest -m soak tests/sweeps

@@ -5,6 +5,7 @@ ended on is handed out beside; gymnasium's own vector environments either share 
 environments or insert an empty step after an episode, which would have to be masked everywhere.
 """
 
+import logging
 import warnings
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -46,6 +47,7 @@ def make_env(env: Env) -> gym.Env:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
+            _hush_mujoco(env.id)
             made = gym.make(env.id, disable_env_checker=True, **env.kwargs)
     except (gym.error.Error, ImportError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())
@@ -62,6 +64,14 @@ def make_env(env: Env) -> gym.Env:
     if isinstance(made.observation_space, spaces.Box) and len(made.observation_space.shape) == 1:
         return made
     return gym.wrappers.FlattenObservation(made)
+
+
+def _hush_mujoco(env_id: str) -> None:
+    """Sends MuJoCo's notes on gymnasium's models to the log, instead of terminal and file for every environment."""
+    if env_id in gym.registry and "mujoco" in str(gym.registry[env_id].entry_point):
+        import mujoco
+
+        mujoco.set_mju_user_warning(logging.getLogger("mujoco").info)
 
 
 def time_limit(made: gym.Env) -> int | None:

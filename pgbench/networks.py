@@ -121,6 +121,11 @@ def affine(h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.baddbmm(bias, h, weight.mT)
 
 
+def outer(u: Tensor, h: Tensor) -> Tensor:
+    """u^T h: [S, B, out], [S, B, in] -> [S, out, in], with the narrow factor first, as in `affine`."""
+    return torch.bmm(h.mT, u).mT if h.shape[2] < u.shape[2] else torch.bmm(u.mT, h)
+
+
 class Linearized:
     """y = f_theta(x) [S, B, out + free], and the two products of its Jacobian J = dy/dtheta."""
 
@@ -169,7 +174,7 @@ class Linearized:
         u = u[..., :width]
         for layer in reversed(range(len(self.weights))):
             weight, h = self.weights[layer], self.inputs[layer]
-            pieces += [u.sum(1), torch.bmm(u.mT, h).flatten(1)]
+            pieces += [u.sum(1), outer(u, h).flatten(1)]
             if layer:
                 u = u * weight if weight.shape[1] == 1 else torch.bmm(u, weight)
                 u *= self.slopes[layer - 1]
