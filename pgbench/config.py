@@ -148,6 +148,8 @@ class Config:
     """least time between two checkpoints of a run"""
     deadline_seconds: PositiveFloat | None
     """longest time between two iterations before a run counts as hung; null is no limit"""
+    measure: Literal["none", "gradient_variance", "policy_path"]
+    """what to measure of the policy at the end of a run, besides training it (pgbench/measure.py)"""
 
     @property
     def seed_list(self) -> tuple[int, ...]:
@@ -155,8 +157,8 @@ class Config:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Everything that decides a run's records, but the seed."""
-        parts = ("algorithm", "env", "hyperparameters", "total_steps")
+        """Everything that decides a run's records, but the seed; a measurement where there is one."""
+        parts = ("algorithm", "env", "hyperparameters", "total_steps", *(["measure"] if self.measure != "none" else []))
         return {part: to_plain(getattr(self, part)) for part in parts}
 
     @property
@@ -209,13 +211,15 @@ def validate(values: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         wrong = [one for one in error.errors() if one["loc"][0] != "seeds"]
         raise UserError("; ".join(map(_explain, wrong[:3])) or _explain_seeds(values["seeds"])) from None
-    algorithm = config.algorithm
+    algorithm, hyperparameters = config.algorithm, config.hyperparameters
     if isinstance(config.seeds, bool) or len(set(config.seed_list)) != len(config.seed_list) or not config.seed_list:
         raise UserError(_explain_seeds(values["seeds"]))
     if algorithm.advantage == "trajectory_return" and algorithm.collect != "episodes":
         raise UserError(
             "algorithm.advantage: 'trajectory_return' needs complete episodes: set algorithm.collect=episodes"
         )
+    if config.measure != "none" and (hyperparameters.normalize_observation or hyperparameters.normalize_reward):
+        raise UserError(f"measure: '{config.measure}' needs observations and rewards as they are: turn normalize_* off")
     if algorithm.advantage in ADVANTAGES and algorithm.baseline != "learned":
         raise UserError(
             f"algorithm.baseline: got '{algorithm.baseline}', but algorithm.advantage={algorithm.advantage} subtracts "

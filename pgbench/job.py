@@ -21,8 +21,18 @@ import yaml
 from pgbench.checkpoint import load_checkpoint, save_checkpoint
 from pgbench.config import Config
 from pgbench.errors import UserError
+from pgbench.measure import measure
 from pgbench.provenance import provenance
-from pgbench.records import CONFIG, ERROR, Records, read_status, seed_dir, write_atomic, write_status
+from pgbench.records import (
+    CONFIG,
+    ERROR,
+    Records,
+    read_status,
+    seed_dir,
+    write_atomic,
+    write_measurements,
+    write_status,
+)
 from pgbench.tracking import make_tracker
 from pgbench.train import Trainer
 
@@ -154,8 +164,14 @@ class _Run:
             if seed not in self.statuses:
                 self.statuses[seed] = "diverged" if self.trainer.diverged[s] else "done"
                 self._checkpoint(s)
+                self._measure(s)
                 write_status(self.directories[s], self.statuses[seed], **self._progress(s))
                 self.tracker.finish(seed, self.statuses[seed])
+
+    def _measure(self, s: int) -> None:
+        if self.config.measure != "none" and not self.trainer.diverged[s]:
+            rows = measure(self.trainer.state.rows(slice(s, s + 1)), self.config, self.trainer.seeds[s])
+            write_measurements(self.directories[s], rows)
 
     def _keep(self) -> None:
         """Progress about once a second, checkpoints every checkpoint_seconds or when asked to stop."""

@@ -7,6 +7,7 @@ One directory a seed, `<output_dir>/<job>/seed-<k>/`:
     metrics.csv     a row an iteration: the columns of METRICS
     episodes.csv    a row a finished episode: the columns of EPISODES
     times.csv       a row an iteration: the columns of TIMES; apart, since time alone differs between equal runs
+    measurements.csv    with measure=..., once at the end: the columns of MEASUREMENTS
     checkpoint.pt   what is needed to go on (pgbench/checkpoint.py)
     error.txt       the traceback of a failure
 
@@ -14,6 +15,8 @@ A row is one unbuffered write after its iteration, so a crash loses at most the 
 so that reading gives the same float back.
 """
 
+import csv
+import io
 import json
 import os
 import time
@@ -21,12 +24,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-CONFIG, STATUS, METRICS_FILE, EPISODES_FILE, TIMES_FILE, CHECKPOINT, ERROR = (
+CONFIG, STATUS, METRICS_FILE, EPISODES_FILE, TIMES_FILE, MEASUREMENTS_FILE, CHECKPOINT, ERROR = (
     "config.yaml",
     "status.json",
     "metrics.csv",
     "episodes.csv",
     "times.csv",
+    "measurements.csv",
     "checkpoint.pt",
     "error.txt",
 )
@@ -61,6 +65,12 @@ EPISODES = {
 TIMES = {
     "iteration": "as in metrics.csv",
     "seconds": "wall-clock seconds of training up to the end of this iteration; seeds in lockstep share them",
+}
+MEASUREMENTS = {
+    "subject": "what was measured: a weight Phi_t of the gradient, or a direction from theta",
+    "distance": "||d|| of the step along a direction; empty otherwise",
+    "quantity": "variance (tr Cov of the gradient estimate), squared_bias (of its mean, can be negative) or kl (nats)",
+    "value": "its value",
 }
 
 
@@ -107,6 +117,13 @@ def read_status(directory: Path) -> dict[str, Any]:
         return {"status": "pending"}
 
 
+def write_measurements(directory: Path, rows: Iterable[Sequence[Any]]) -> None:
+    """Writes measurements.csv whole."""
+    lines = io.StringIO()
+    csv.writer(lines, lineterminator="\n").writerows([MEASUREMENTS, *([_cell(cell) for cell in row] for row in rows)])
+    write_atomic(directory / MEASUREMENTS_FILE, lines.getvalue().encode())
+
+
 class Table:
     """A CSV file that only grows: a header, then whole rows, each batch of rows one write."""
 
@@ -140,7 +157,7 @@ class Table:
 
 
 def _cell(value: Any) -> str:
-    return "" if value != value else repr(value)
+    return value if isinstance(value, str) else "" if value != value else repr(value)
 
 
 class Records:

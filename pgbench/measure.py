@@ -1,0 +1,120 @@
+"""Measurements of a policy at the end of its run, for figures of the slides' arguments: `measure=...`, off by default.
+
+They collect data of their own, with random numbers of their own, so that a run's other records do not depend on them.
+Rows are those of measurements.csv (pgbench/records.py). All of it is for one seed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pgbench.advantages import estimate
+from pgbench.algorithms.npg import natural_gradient_step
+from pgbench.config import Config
+from pgbench.natural import dot
+from pgbench.rollout import Collector, Rollout
+from pgbench.state import State
+from pgbench.surrogate import Surrogate
+
+BATCHES = 32
+EPISODES = 16
+STREAM = 2
+"""Child of SeedSequence(seed) that measurements draw from; training has 0 and 1."""
+
+
+class Weight(NamedTuple):
+    """A Phi_t: the config keys that choose it."""
+
+    advantage: Any
+    baseline: Any
+    discounted: bool
+
+
+# The slides' chain of variance reduction.
+WEIGHTS = {
+    "R(tau)": Weight("trajectory_return", "zero", False),
+    "reward to go": Weight("reward_to_go", "zero", False),
+    "discounted reward to go": Weight("reward_to_go", "zero", True),
+    "- batch mean": Weight("reward_to_go", "batch_mean", True),
+    "- V(s)": Weight("reward_to_go", "learned", True),
+    "Q(s,a)": Weight("q_value", "zero", True),
+    "GAE": Weight("gae", "learned", True),
+    "n-step": Weight("n_step", "learned", True),
+    "TD residual": Weight("td_residual", "learned", True),
+}
+REFERENCE = "- V(s)"
+"""Has the expectation of the discounted reward to go, exactly, and less noise."""
+
+DISTANCES = np.geomspace(1e-3, 3, 15)
+
+Row = tuple[str, float, str, float]
+
+
+def measure(state: State, config: Config, seed: int) -> Iterator[Row]:
+    """The rows of the measurement that the config names."""
+    kinds = {"gradient_variance": gradient_variance, "policy_path": policy_path}
+    yield from kinds[config.measure](state, config, seed)
+
+
+def gradient_variance(state: State, config: Config, seed: int) -> Iterator[Row]:
+    """Each Phi_t's gradient estimate g^ = 1/m sum_i sum_t Phi_t grad log pi on the same batches of m = EPISODES
+    complete episodes: its variance tr Cov g^, and the squared norm of its bias against REFERENCE, E g^ - E g^_ref (an
+    unbiased estimate, which may be negative: the mean product of the differences in two batches)."""
+    rollouts = list(episodes(state, config, seed, BATCHES))
+    g = {name: torch.stack([sample_gradient(state, rollout, config, name) for rollout in rollouts]) for name in WEIGHTS}
+    for name, estimates in g.items():
+        difference = estimates - g[REFERENCE]
+        yield name, float("nan"), "variance", float(estimates.var(0).sum())
+        if WEIGHTS[name].discounted:
+            chance = difference.var(0).sum() / BATCHES
+            yield name, float("nan"), "squared_bias", float(difference.mean(0).square().sum() - chance)
+
+
+def sample_gradient(state: State, rollout: Rollout, config: Config, name: str) -> Tensor:
+    """g^ [P] of one batch of EPISODES episodes: a sum over steps and a mean over episodes, as the slides have it."""
+    weight, hp = WEIGHTS[name], config.hyperparameters
+    changed = replace(
+        config,
+        algorithm=replace(
+            config.algorithm,
+            advantage=weight.advantage,
+            baseline=weight.baseline,
+            standardize=False,
+            collect="episodes",
+        ),
+        hyperparameters=replace(hp, gamma=hp.gamma if weight.discounted else 1.0),
+    )
+    batch = estimate(state, rollout, changed)
+    return Surrogate(state, batch).gradient()[0].double() * (batch.phi.shape[1] / EPISODES)
+
+
+def policy_path(state: State, config: Config, seed: int) -> Iterator[Row]:
+    """KL(theta_k || theta_k + d) for steps d of given lengths along a batch's gradient and its natural gradient."""
+    config = replace(config, algorithm=replace(config.algorithm, collect="episodes"))
+    surrogate = Surrogate(state, estimate(state, next(episodes(state, config, seed, 1)), config))
+    g = surrogate.gradient()
+    natural, _ = natural_gradient_step(surrogate, g, config.hyperparameters)
+    for name, direction in (("vanilla", g), ("natural", natural)):
+        unit: Tensor = direction / dot(direction, direction).sqrt()
+        for distance in DISTANCES.tolist():
+            _, kl = surrogate.evaluate(slice(None), state.theta + distance * unit)
+            yield name, distance, "kl", float(kl)
+
+
+def episodes(state: State, config: Config, seed: int, batches: int) -> Iterator[Rollout]:
+    """Batches of EPISODES complete episodes each, all from their start, under the seed's policy."""
+    collecting = replace(
+        config,
+        algorithm=replace(config.algorithm, collect="episodes"),
+        hyperparameters=replace(config.hyperparameters, n_envs=EPISODES, n_steps=1),
+    )
+    collector = Collector(collecting, np.random.SeedSequence(seed, spawn_key=(STREAM,)).spawn(batches))
+    theta = np.repeat(state.theta.numpy(), batches, 0)
+    rollout, _ = collector.collect(state.policy, theta, np.ones(batches, bool))
+    collector.envs.close()
+    for k in range(batches):
+        yield rollout.rows(slice(k, k + 1))
