@@ -37,8 +37,9 @@ class Slot:
 
     def open(self) -> None:
         if self.pool is None:
-            self.log = tempfile.NamedTemporaryFile(prefix="sweeps-", suffix=".log")  # noqa: SIM115
-            self.pool = ProcessPoolExecutor(1, env=ONE_THREAD, initializer=start, initargs=(os.getpid(), self.log.name))
+            fd, path = tempfile.mkstemp(prefix="sweeps-", suffix=".log")  # the process unlinks it
+            self.log = open(fd, "rb+")  # noqa: SIM115
+            self.pool = ProcessPoolExecutor(1, env=ONE_THREAD, initializer=start, initargs=(os.getpid(), path))
             self.pid: int = self.pool.submit(prepare, self.trainer).result()
         self.log.truncate(0)
 

@@ -28,6 +28,7 @@ def start(parent: int, log: str) -> None:
         os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     fd = os.open(log, os.O_WRONLY | os.O_APPEND)
+    os.unlink(log)  # so that no kill leaves it behind
     os.dup2(fd, 1)
     os.dup2(fd, 2)
     faulthandler.enable()

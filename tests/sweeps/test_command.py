@@ -70,7 +70,7 @@ def starts(directory):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "sweep: missing, allowed is classic, comparison, figure1 or"),
+        ([], "sweep: missing, allowed is classic, comparison, figure1"),
         (["sweep=figur1"], "sweep: got 'figur1', allowed is .*; did you mean 'figure1'?"),
         (["sweep=figure1", "n_job=2"], "n_job: no such key; did you mean 'n_jobs'?"),
         (["sweep=figure1", "n_jobs=0"], "n_jobs: got '0', allowed is at least 1"),
@@ -163,9 +163,10 @@ def test_workers_die_with_a_killed_driver_and_the_same_command_goes_on(begin, tm
 
 
 def test_two_sweeps_share_the_work(begin, tmp_path):
-    first = begin(*LONG, "n_jobs=1")
+    longer = [*LONG, "n_jobs=1", "total_steps=1000"]
+    first = begin(*longer)
     wait_for(lambda: len(pids(tmp_path)) == 1)
-    second = begin(*LONG, "n_jobs=1")
+    second = begin(*longer)
     wait_for(lambda: len(pids(tmp_path)) == 2)
     status = command("sweeps.status", str(tmp_path)).stdout
     assert re.search(r"-\w+ +0 +0 +4 +0 +0 +0 +[\d,]+ +\d+ s", status), status
