@@ -49,7 +49,7 @@ WEIGHTS = {
 REFERENCE = "- V(s)"
 """Has the expectation of the discounted reward to go, exactly, and less noise."""
 
-DISTANCES = np.geomspace(1e-3, 3, 15)
+DISTANCES = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0])
 
 Row = tuple[str, float, str, float]
 

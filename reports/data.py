@@ -1,7 +1,7 @@
 """What figures and tables are drawn from: the records by job, thresholds and published numbers."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from reports.load import Directories, load_seeds, read_runs
+from reports.load import Directories, load_seeds, read_measurements, read_runs
 from reports.published import Published, load_published
 from reports.statistics import Array, align, steps_to_threshold
 from reports.thresholds import threshold
@@ -109,6 +109,8 @@ class Data:
     groups: tuple[Group, ...]
     thresholds: Mapping[str, float | None]
     published: tuple[Published, ...]
+    measurements: pd.DataFrame
+    """`read_measurements`' rows"""
 
     @property
     def envs(self) -> tuple[str, ...]:
@@ -151,6 +153,7 @@ def load_data(
         groups=groups,
         thresholds={group.env: threshold(group.env, thresholds or {}) for group in groups},
         published=load_published(ours if published else set()),
+        measurements=read_measurements(seeds),
     )
 
 
@@ -174,6 +177,12 @@ def _group(rows: pd.DataFrame, curves: Mapping[Any, pd.DataFrame]) -> Group:
         statuses=Counter(rows["status"]),
         seeds=tuple(seeds),
     )
+
+
+def varying(groups: Sequence[Group]) -> set[str]:
+    """The config keys in which the groups differ, total_steps among them."""
+    keys = {key for group in groups for key in group.config}
+    return {key for key in keys if len({group.config.get(key) for group in groups}) > 1}
 
 
 def settings(groups: tuple[Group, ...]) -> str:

@@ -19,6 +19,8 @@ from pgbench.records import (
     CONFIG,
     EPISODES,
     EPISODES_FILE,
+    MEASUREMENTS,
+    MEASUREMENTS_FILE,
     METRICS,
     METRICS_FILE,
     TIMES,
@@ -87,6 +89,16 @@ def read_runs(seeds: pd.DataFrame) -> pd.DataFrame:
         seconds = dict(zip(times["iteration"], times["seconds"], strict=True))
         metrics["seconds"] = metrics["iteration"].map(seconds).astype(float)
         frames.append(metrics)
+    return _join(seeds, frames)
+
+
+def read_measurements(seeds: pd.DataFrame) -> pd.DataFrame:
+    """What `measure=...` measured of the seeds of `load_seeds`: a row a number, `pgbench.records.MEASUREMENTS`."""
+    frames = []
+    for path in map(Path, seeds["directory"]):
+        file = path / MEASUREMENTS_FILE
+        table = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=list(MEASUREMENTS))
+        frames.append(table.astype({"subject": str, "distance": float, "quantity": str, "value": float}))
     return _join(seeds, frames)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from pgbench.errors import UserError
 from reports import style, tables
 from reports.data import Data
-from reports.figures import FIGURES
+from reports.figures import ARGUMENTS, FIGURES
 from reports.published import sources
 
 HEAD = """<!doctype html>
@@ -41,7 +41,7 @@ def write(data: Data, out: Path) -> dict[str, str]:
 def _draw(data: Data, out: Path) -> dict[str, str]:
     sentences = {}
     with style.applied():
-        for name, draw in FIGURES.items():
+        for name, draw in {**FIGURES, **ARGUMENTS}.items():
             drawing = draw(data)
             if drawing is None:
                 continue

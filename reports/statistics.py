@@ -45,6 +45,11 @@ def iqm(values: ArrayLike) -> Any:
     return np.where(np.isnan(ordered[-1]), np.nan, middle)
 
 
+def geometric_mean(values: ArrayLike) -> Any:
+    """exp(mean over seeds of log x), for ratios and what spans decades: [S, ...] -> [...]; x > 0."""
+    return np.exp(np.mean(np.log(np.asarray(values, dtype=float)), axis=0))
+
+
 def bootstrap_ci(
     statistic: Callable[..., Any],
     *samples: ArrayLike,

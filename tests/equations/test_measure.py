@@ -118,4 +118,4 @@ def test_measuring_leaves_the_run_as_it_is(kind: str, tmp_path: Path) -> None:
     assert not (seed_dir(plain.job_dir, 0) / MEASUREMENTS_FILE).exists()
     table = pd.read_csv(seed_dir(measured.job_dir, 0) / MEASUREMENTS_FILE)
     assert list(table.columns) == list(MEASUREMENTS)
-    assert len(table) == {"gradient_variance": 9 + 7, "policy_path": 30}[kind]
+    assert len(table) == {"gradient_variance": 9 + 7, "policy_path": 2 * 9}[kind]

@@ -21,7 +21,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_the_study_gives_figures_tables_and_a_page(study: Path, tmp_path: Path, capsys) -> None:
     out = tmp_path / "deep" / "figures"
     assert main([str(study), "--out", str(out), "--published", "--threshold", "CartPole-v1=400"]) == 0
-    names = ("learning_curves", "final_return", "steps_to_threshold")
+    names = ("learning_curves", "final_return", "steps_to_threshold", "step_size")
     assert sorted(path.name for path in out.iterdir()) == sorted(
         [f"{name}.{kind}" for name in names for kind in ("png", "pdf")] + ["index.html", "summary.csv", "summary.md"]
     )

@@ -1,0 +1,80 @@
+"""Return over the discount gamma and the lambda of GAE."""
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from reports import style, text
+from reports.data import Data, Group, varying
+from reports.figures.drawing import Drawing
+from reports.load import algorithm_name
+from reports.statistics import Array, bootstrap_ci, mean
+
+GAMMA, LAMBDA = "hyperparameters.gamma", "hyperparameters.gae_lambda"
+NOTE = (
+    "Line and bar: mean over seeds of the mean undiscounted return of the last 100 training episodes at the end of "
+    "training, and its 95% percentile bootstrap interval; values of λ evenly spaced, the bars beside each other. "
+    "Dot: one seed."
+)
+
+
+def draw(data: Data) -> Drawing | None:
+    """A panel an environment and algorithm whose jobs differ in gamma, lambda and nothing else; None without any."""
+    panels = [
+        groups
+        for env in data.envs
+        for algorithm in dict.fromkeys(group.algorithm for group in data.of(env))
+        if varying(groups := [g for g in data.of(env) if g.algorithm == algorithm and g.n]) == {GAMMA, LAMBDA}
+    ]
+    if not panels:
+        return None
+    figure, axes = style.panels(len(panels), height=4.0, width=6.0)
+    for panel, groups in zip(axes, panels, strict=True):
+        _lines(panel, groups)
+        style.finish(panel, f"{algorithm_name(groups[0].algorithm)}, {groups[0].env}", tuple(groups))
+    style.footnote(figure, NOTE)
+    return Drawing(figure, " ".join(map(_sentence, panels)))
+
+
+def _lines(panel: Axes, groups: list[Group]) -> None:
+    lambdas = sorted({float(group.config[LAMBDA]) for group in groups})
+    gammas = sorted({float(group.config[GAMMA]) for group in groups})
+    colors = sns.color_palette("viridis", len(gammas))
+    for k, (gamma, color) in enumerate(zip(gammas, colors, strict=True)):
+        mine = sorted((g for g in groups if g.config[GAMMA] == gamma), key=lambda g: float(g.config[LAMBDA]))
+        x = np.array([lambdas.index(group.config[LAMBDA]) for group in mine]) + 0.09 * (k - (len(gammas) - 1) / 2)
+        for place, group in zip(x, mine, strict=True):
+            panel.scatter(np.full(group.n, place), group.final, s=9, color=color, alpha=0.35, lw=0)
+            ends = bootstrap_ci(mean, group.final)
+            panel.plot([place, place], [ends.low, ends.high], color=color, linewidth=1.4, zorder=3)
+        means = [mean(group.final) for group in mine]
+        marker, dashes = style.MARKERS[k % len(style.MARKERS)], style.DASHES[k % len(style.DASHES)]
+        line = (0, dashes) if dashes else "-"
+        panel.plot(x, means, color=color, marker=marker, linestyle=line, mec="black", mew=0.6, label=f"γ = {gamma:g}")
+    panel.set_xticks(range(len(lambdas)), [f"{value:g}" for value in lambdas])
+    panel.set_xlabel("λ of GAE")
+    panel.set_ylabel(style.RETURN)
+    panel.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+
+
+def _sentence(groups: list[Group]) -> str:
+    """The best pair, and what lambda = 0 and 1 lose against the best lambda of the same gamma."""
+    best = max(groups, key=lambda group: float(mean(group.final)))
+    gamma, lam = best.config[GAMMA], best.config[LAMBDA]
+    reach = text.interval(mean(best.final), bootstrap_ci(mean, best.final))
+    others = sorted((g for g in groups if g.config[GAMMA] == gamma), key=lambda g: float(g.config[LAMBDA]))
+    losses, sure = [], True
+    for end in (others[0], others[-1]):
+        ends = bootstrap_ci(_difference, best.final, end.final)
+        if end is not best:
+            losses.append(f"λ={end.config[LAMBDA]:g} loses {text.interval(_difference(best.final, end.final), ends)}")
+        sure &= end is not best and bool(ends.low > 0)
+    verdict = "a λ between the ends is best, as a compromise of bias and variance would have it"
+    return (
+        f"{best.env}, {algorithm_name(best.algorithm)}: best at γ={gamma:g}, λ={lam:g}, return {reach}; there "
+        f"{', '.join(losses)}: {verdict if sure else f'the data do not show that {verdict}'}."
+    )
+
+
+def _difference(best: Array, other: Array) -> float:
+    return float(mean(best) - mean(other))
