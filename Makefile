@@ -32,7 +32,7 @@ $(BENCH)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 soak: install
-	$(BIN)/python -m pytest -m soak tests/sweeps
+	$(BIN)/python tests/sweeps/soak.py 50 0
 
 mutations: install
 	$(BIN)/python tests/equations/mutations.py

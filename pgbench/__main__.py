@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from contextlib import ExitStack
 from typing import Any
 
 import hydra
@@ -15,7 +16,10 @@ from pgbench.errors import UserError
 
 def train(config: Config) -> None:
     """Runs the job with a line a seed at the end; Ctrl-C and SIGTERM stop it after a checkpoint."""
+    from pgbench.envs import make_env
     from pgbench.job import Interrupted, run_job, stop
+    from pgbench.lock import Held, lock
+    from pgbench.records import seed_dir
 
     received: list[int] = []
 
@@ -23,9 +27,18 @@ def train(config: Config) -> None:
         received.append(number)
         stop.set()
 
+    make_env(config.env).close()  # a mistake here leaves no directories behind
     previous = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        statuses = run_job(config)
+        with ExitStack() as locks:
+            try:
+                for seed in config.seed_list:
+                    locks.enter_context(lock(seed_dir(config.job_dir, seed)))
+            except Held as error:
+                raise UserError(f"output_dir: another process trains in {config.job_dir}: {error}") from None
+            except OSError as error:
+                raise UserError(f"output_dir: cannot write {config.job_dir}: {error.strerror}") from None
+            statuses = run_job(config)
     except Interrupted:
         print(
             f"pgbench: stopped after a checkpoint; the same command goes on ({config.job_dir})",

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pgbench.lock import LOCK, holder
 from pgbench.records import ERROR, STATUS, read_status
-from sweeps.lock import LOCK, holder
 
 STATES = ("done", "diverged", "running", "stopped", "pending", "failed")
 LISTED = 20  # failures and stopped runs told one by one

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pgbench.config import compose
+from pgbench.lock import lock
+
 QUICK = ("total_steps=600", "hyperparameters.n_steps=32", "hyperparameters.n_envs=4", "hyperparameters.critic_steps=2")
 
 
@@ -64,6 +67,14 @@ def test_a_mistake_is_one_line_and_status_2(arguments: list[str], tmp_path: Path
     assert done.stderr.startswith("pgbench: error: ")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
+
+
+def test_two_commands_never_train_the_same_run(tmp_path: Path) -> None:
+    with lock(tmp_path / "runs" / compose(["algorithm=vpg", *QUICK]).job_name / "seed-1"):
+        done = pgbench("algorithm=vpg", "seeds=2", *QUICK, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"process {os.getpid()}" in done.stderr
+    assert not list(tmp_path.glob("runs/*/*/metrics.csv"))
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
