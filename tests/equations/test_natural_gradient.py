@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
 from pgbench.algorithms.npg import natural_gradient_step
+from pgbench.distributions import Categorical
 from pgbench.natural import conjugate_gradient, dot, natural_step
 
 DELTA = 0.01
@@ -168,8 +169,6 @@ def test_natural_step_is_invariant_to_a_reparametrisation_and_the_vanilla_step_i
 def test_same_parameter_distance_is_not_the_same_policy_distance() -> None:
     """pi_theta(a = 1) = sigmoid(theta), the slides' family: a step of one changes the policy by a KL that differs a
     hundredfold along theta, and the second-order KL, step^2 pi (1 - pi) / 2, says so."""
-    from pgbench.distributions import Categorical
-
     pi = Categorical(2)
     theta = torch.tensor([0.0, 6.0]).double()
     y = torch.stack([torch.zeros(2).double(), theta], -1)
@@ -179,3 +178,11 @@ def test_same_parameter_distance_is_not_the_same_policy_distance() -> None:
     dy = torch.tensor([[0.0, -1.0]] * 2).double()
     p = theta.sigmoid()
     close((dy * pi.fisher(y)(dy)).sum(-1), p * (1 - p))
+
+
+@given(systems(), st.floats(1e-4, 1.0))
+def test_step_in_parameter_space_is_along_the_gradient(system: System, epsilon: float) -> None:
+    """max g.d subject to ||d|| <= epsilon is d = epsilon g / ||g||: the natural step of F = I with delta = epsilon^2/2,
+    what a constraint in parameters makes of it, whatever the policies."""
+    g = system.b[system.b.norm(dim=1) > 1e-3]
+    close(natural_step(g, g, epsilon**2 / 2), epsilon * g / g.norm(dim=1, keepdim=True))
