@@ -50,6 +50,11 @@ def geometric_mean(values: ArrayLike) -> Any:
     return np.exp(np.mean(np.log(np.asarray(values, dtype=float)), axis=0))
 
 
+def difference_of_means(ours: ArrayLike, theirs: ArrayLike) -> float:
+    """Mean over seeds of ours [S] less that of theirs [S']."""
+    return float(mean(ours) - mean(theirs))
+
+
 def bootstrap_ci(
     statistic: Callable[..., Any],
     *samples: ArrayLike,

@@ -8,7 +8,7 @@ from reports import style, text
 from reports.data import Data, Group, varying
 from reports.figures.drawing import Drawing
 from reports.load import algorithm_name
-from reports.statistics import Array, bootstrap_ci, mean
+from reports.statistics import bootstrap_ci, difference_of_means, mean
 
 GAMMA, LAMBDA = "hyperparameters.gamma", "hyperparameters.gae_lambda"
 NOTE = (
@@ -52,29 +52,30 @@ def _lines(panel: Axes, groups: list[Group]) -> None:
         line = (0, dashes) if dashes else "-"
         panel.plot(x, means, color=color, marker=marker, linestyle=line, mec="black", mew=0.6, label=f"γ = {gamma:g}")
     panel.set_xticks(range(len(lambdas)), [f"{value:g}" for value in lambdas])
-    panel.set_xlabel("λ of GAE")
+    panel.set_xlabel(f"λ of GAE ({', '.join(dict.fromkeys(group.note for group in groups))})")
     panel.set_ylabel(style.RETURN)
     panel.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def _sentence(groups: list[Group]) -> str:
-    """The best pair, and what lambda = 0 and 1 lose against the best lambda of the same gamma."""
-    best = max(groups, key=lambda group: float(mean(group.final)))
-    gamma, lam = best.config[GAMMA], best.config[LAMBDA]
-    reach = text.interval(mean(best.final), bootstrap_ci(mean, best.final))
-    others = sorted((g for g in groups if g.config[GAMMA] == gamma), key=lambda g: float(g.config[LAMBDA]))
-    losses, sure = [], True
-    for end in (others[0], others[-1]):
-        ends = bootstrap_ci(_difference, best.final, end.final)
-        if end is not best:
-            losses.append(f"λ={end.config[LAMBDA]:g} loses {text.interval(_difference(best.final, end.final), ends)}")
-        sure &= end is not best and bool(ends.low > 0)
-    verdict = "a λ between the ends is best, as a compromise of bias and variance would have it"
-    return (
-        f"{best.env}, {algorithm_name(best.algorithm)}: best at γ={gamma:g}, λ={lam:g}, return {reach}; there "
-        f"{', '.join(losses)}: {verdict if sure else f'the data do not show that {verdict}'}."
+    """For each gamma its best lambda, what lambda at either end loses against it, and whether that is beyond chance."""
+    parts, between = [], []
+    for gamma in sorted({float(group.config[GAMMA]) for group in groups}):
+        mine = sorted((g for g in groups if g.config[GAMMA] == gamma), key=lambda g: float(g.config[LAMBDA]))
+        best = max(mine, key=lambda group: float(mean(group.final)))
+        reach = text.interval(mean(best.final), bootstrap_ci(mean, best.final))
+        ends = [group for group in (mine[0], mine[-1]) if group is not best]
+        losses = [bootstrap_ci(difference_of_means, best.final, end.final) for end in ends]
+        shown = [
+            f"λ={end.config[LAMBDA]:g} loses {text.interval(difference_of_means(best.final, end.final), loss)}"
+            for end, loss in zip(ends, losses, strict=True)
+        ]
+        parts.append(f"γ={gamma:g} is best with λ={best.config[LAMBDA]:g}, {reach} ({', '.join(shown)})")
+        if len(ends) == 2 and all(loss.low > 0 for loss in losses):
+            between.append(f"{gamma:g}")
+    verdict = (
+        f"a λ between the ends is better than both, beyond chance, for γ={', '.join(between)} alone"
+        if between
+        else "the data do not show that a λ between the ends is better than both"
     )
-
-
-def _difference(best: Array, other: Array) -> float:
-    return float(mean(best) - mean(other))
+    return f"{groups[0].env}, {algorithm_name(groups[0].algorithm)}, return: {'; '.join(parts)}; {verdict}."

@@ -7,7 +7,7 @@ from reports import style, text
 from reports.data import Data, Group, varying
 from reports.figures.drawing import Drawing
 from reports.load import algorithm_name
-from reports.statistics import Array, bootstrap_ci, mean
+from reports.statistics import Array, bootstrap_ci, difference_of_means, mean
 
 KEYS = {
     "reinforce": ("hyperparameters.learning_rate", "α"),
@@ -62,7 +62,8 @@ def _curve(panel: Axes, groups: list[Group]) -> None:
     means = [mean(group.final) for group in groups]
     panel.plot(steps, means, color=look.color, marker=look.marker, mec="black", mew=0.8, zorder=4)
     panel.set_xscale("log")
-    panel.set_xlabel(f"step size {KEYS[groups[0].algorithm][1]}")
+    notes = ", ".join(dict.fromkeys(group.note for group in groups))
+    panel.set_xlabel(f"step size {KEYS[groups[0].algorithm][1]} ({notes})")
     panel.set_ylim(bottom=min(0.0, panel.get_ylim()[0]))
 
 
@@ -80,10 +81,6 @@ def _sentence(groups: list[Group]) -> str:
 
 
 def _loss(best: Array, other: Array) -> str:
-    ends = bootstrap_ci(_difference, best, other)
-    shown = text.interval(_difference(best, other), ends)
+    ends = bootstrap_ci(difference_of_means, best, other)
+    shown = text.interval(difference_of_means(best, other), ends)
     return f"loses {shown}" if ends.low > 0 else f"loses {shown}, which may be nothing"
-
-
-def _difference(best: Array, other: Array) -> float:
-    return float(mean(best) - mean(other))
