@@ -101,7 +101,9 @@ class MLP:
         *hidden, (weight, bias) = layers
         activate = ACTIVATIONS[self.activation]
         for inner, offset in hidden:
-            x = activate(x @ inner.swapaxes(1, 2) + offset)
+            z = x @ inner.swapaxes(1, 2)
+            z += offset
+            x = activate(z)
         return x @ weight.swapaxes(1, 2) + bias
 
     def linearize(self, theta: Tensor, x: Tensor) -> "Linearized":
