@@ -83,7 +83,14 @@ def random_rows(mlp: MLP, rng: np.random.Generator, count: int) -> Tensor:
     return rows
 
 
-def make_case(kind: str, seeds: int = 2, size: int = 12, hidden: tuple[int, ...] = (4,), rng_seed: int = 0) -> Case:
+def make_case(
+    kind: str,
+    seeds: int = 2,
+    size: int = 12,
+    hidden: tuple[int, ...] = (4,),
+    rng_seed: int = 0,
+    activation: str = "tanh",
+) -> Case:
     """A random case: 3 observations, 3 actions or 2 action dimensions."""
     rng = np.random.default_rng(rng_seed)
 
@@ -91,9 +98,9 @@ def make_case(kind: str, seeds: int = 2, size: int = 12, hidden: tuple[int, ...]
         return torch.from_numpy(rng.normal(size=shape))
 
     n_actions = 3 if kind == "categorical" else 2
-    mlp = MLP((3, *hidden, n_actions), "tanh", 0 if kind == "categorical" else n_actions)
+    mlp = MLP((3, *hidden, n_actions), activation, 0 if kind == "categorical" else n_actions)
     policy = Policy(mlp, Categorical(n_actions) if kind == "categorical" else DiagonalGaussian(n_actions))
-    critic = MLP((3, *hidden, 1), "tanh")
+    critic = MLP((3, *hidden, 1), activation)
     theta, phi = 0.7 * random_rows(mlp, rng, seeds), random_rows(critic, rng, seeds)
     state = State(policy, critic, theta, Adam.zeros(theta), phi, Adam.zeros(phi))
     obs = normal(seeds, size, 3)

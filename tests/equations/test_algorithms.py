@@ -60,6 +60,7 @@ CASES = [
     ("reinforce", {"baseline": "batch_mean", "optimizer": "sgd"}),
     ("reinforce", {"baseline": "learned", "gamma": 0.9}),
     ("vpg", {}),
+    ("vpg", {"hidden": (64, 64), "critic_hidden": (64, 64), "activation": "elu", "critic_activation": "relu"}),
     ("vpg", {"critic_target": "lambda_return", "timeout": "terminal", "gae_lambda": 0.8}),
     ("npg", {}),
     ("trpo", {"delta": 0.05}),

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
+from pgbench.advantages import Batch
 from pgbench.distributions import Categorical, DiagonalGaussian, Distribution
+from pgbench.natural import fisher_vector_product
 
 DISTRIBUTIONS: dict[str, Distribution] = {"categorical": Categorical(4), "gaussian": DiagonalGaussian(2)}
 
@@ -125,10 +127,14 @@ def test_mean_kl_is_the_mean_over_states_of_the_divergence(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("hidden", [(4,), (), (4, 3)])
-def test_fisher_vector_product_is_the_hessian_of_the_mean_kl(kind: str, hidden: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("hidden", "activation"), [((4,), "tanh"), ((), "tanh"), ((4, 3), "elu"), ((5,), "relu"), ((17, 2), "tanh")]
+)
+def test_fisher_vector_product_is_the_hessian_of_the_mean_kl(
+    kind: str, hidden: tuple[int, ...], activation: str
+) -> None:
     """F = hessian of D(theta_k || theta) at theta_k, by autograd."""
-    case = make_case(kind, hidden=hidden)
+    case = make_case(kind, hidden=hidden, activation=activation)
     for seed, fisher in enumerate(case.fisher()):
         hessian = torch.autograd.functional.hessian(lambda x, s=seed: case.kl(s, x), case.state.theta[seed])
         close(fisher, hessian)
@@ -178,6 +184,24 @@ def test_four_ways_to_a_fisher_vector_product_agree(kind: str) -> None:
 
         explicit = torch.autograd.functional.hessian(lambda z, s=seed: case.kl(s, z), theta)
         close(closed[seed], explicit @ v[seed])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_products_of_a_wide_network_in_float32(kind: str, seeds: int) -> None:
+    """What training runs, in float32 and with the kernels its shapes choose, is F v and g of the same in float64."""
+    exact = make_case(kind, seeds=seeds, size=300, hidden=(64, 64))
+    exact = replace(exact, state=replace(exact.state, theta=0.3 * exact.state.theta))
+    batch = {name: x.float() if x.is_floating_point() else x for name, x in vars(exact.batch).items()}
+    single = Case(replace(exact.state, theta=exact.state.theta.float()), Batch(**batch))
+    v = torch.randn(exact.state.theta.shape, generator=torch.manual_seed(1)).double()
+    products = [
+        fisher_vector_product(case.surrogate.linear, case.state.policy.distribution)(v.to(case.state.theta.dtype))
+        for case in (single, exact)
+    ]
+    for mine, theirs in (products, (single.surrogate.gradient(), exact.surrogate.gradient())):
+        assert mine.dtype == torch.float32
+        assert ((mine - theirs).norm(dim=1) / theirs.norm(dim=1)).max() < 1e-5
 
 
 @pytest.mark.parametrize("kind", KINDS)

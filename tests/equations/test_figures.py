@@ -2,7 +2,7 @@
 the records show and when they do not show it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -24,7 +24,7 @@ def _agg() -> Iterator[None]:
         yield
 
 
-def group(finals: list[float], algorithm: str = "trpo", /, **config: Any) -> Group:
+def group(finals: Sequence[float], algorithm: str = "trpo", /, **config: Any) -> Group:
     """A job of 1000 steps whose seeds end at these returns."""
     seeds = tuple(
         Seed(k, "done", *(np.array([x], float) for x in (1000, final, 100))) for k, final in enumerate(finals)
