@@ -1,4 +1,4 @@
-"""`make bench`: what this package measures, as one table of ratios, in about half an hour.
+"""`make bench`: what this package measures, as one table of ratios, in about a quarter of an hour on two cores.
 
 A full run saves results/benchmark.md, .csv and .png; a partial or quick one prints, and saves only where told.
 """

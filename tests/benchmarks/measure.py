@@ -11,6 +11,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -120,8 +121,16 @@ class Process:
     def __init__(self, contestant: Contestant):
         command = [sys.executable, "-m", f"tests.benchmarks.{contestant.module}", *contestant.arguments]
         environment = {**os.environ, **ONE_THREAD, "PYTHONWARNINGS": "ignore"}
+        self.name = " ".join(command[1:])
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            command,
+            cwd=ROOT,
+            env=environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
         )
 
     def __enter__(self) -> "Process":
@@ -137,7 +146,8 @@ class Process:
         assert self.process.stdout
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{' '.join(self.process.args)}: ended with status {self.process.wait()}")  # type: ignore[arg-type]
+            self.errors.seek(0)
+            raise RuntimeError(f"{self.name}: ended with status {self.process.wait()}\n{self.errors.read()}")
         answer: Turn = json.loads(line)
         return answer
 
@@ -147,6 +157,7 @@ class Process:
         self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
+        self.errors.close()
 
 
 def serve(build: Callable[[], Advance]) -> None:

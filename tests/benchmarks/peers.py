@@ -35,6 +35,10 @@ def build(name: str, env_id: str, seed: int) -> Advance:
     import torch
 
     torch.set_num_threads(1)
+    if env_id.startswith("HalfCheetah"):
+        import mujoco
+
+        mujoco.set_mju_user_warning(lambda message: None)  # its notes on gymnasium's models, one an environment
     library, _, algorithm = name.partition("-")
     if library == "bare":
         return bare(env_id, seed)
