@@ -61,7 +61,7 @@ class Env:
     append_time: bool
     """append elapsed steps / time limit to the observation"""
     timeout: Literal["bootstrap", "terminal"]
-    """at the time limit: bootstrap with V(final observation), or treat as termination (the only way without a critic)"""
+    """at the time limit: bootstrap with V(final observation), or count as terminal (without a critic it always does)"""
 
 
 @dataclass(frozen=True, config=_strict)

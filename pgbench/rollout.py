@@ -12,10 +12,13 @@ import numpy as np
 
 from pgbench.config import Config
 from pgbench.envs import Envs, make_envs
+from pgbench.errors import UserError
 from pgbench.normalize import RunningMoments, standardize
 from pgbench.state import Policy
 
 TRAILING = 100
+LONGEST = 100_000
+"""Steps after which an episode counts as endless where whole episodes are collected."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,11 @@ class Collector:
             if truncated.any():
                 cut_obs.update({(s, t, n): envs.final_obs[s, n].copy() for s, n in np.argwhere(truncated).tolist()})
             t += 1
+            if t > LONGEST + hp.n_steps:
+                raise UserError(
+                    f"algorithm.collect: an episode of '{self.config.env.id}' has not ended in {LONGEST} steps; set "
+                    "+env.kwargs.max_episode_steps or algorithm.collect=steps"
+                )
             if whole_episodes and t >= hp.n_steps:
                 alive &= ~(terminated | truncated)
         seen = {name: array[:, :t] for name, array in buffer.items()}

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pgbench.errors import UserError
 from pgbench.train import Trainer
 
 
@@ -46,6 +47,12 @@ def test_reinforce_sees_complete_episodes_only(small, env: str) -> None:
                 assert length >= 32
                 assert not done[s, 31 : length - 1, n].any(), "no episode begins after n_steps"
     assert all(account.running_length.sum() == 0 for account in trainer.collector.accounts)
+
+
+def test_an_endless_episode_is_told(small, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pgbench.rollout.LONGEST", 50)
+    with pytest.raises(UserError, match="has not ended in 50 steps; set \\+env.kwargs.max_episode_steps"):
+        collect(small, "algorithm=reinforce", "env.id=probes:Explosive-v0")
 
 
 def test_episode_rows_are_in_order_of_time_and_true(small) -> None:
