@@ -58,7 +58,7 @@ def _lines(panel: Axes, groups: list[Group]) -> None:
 
 
 def _sentence(groups: list[Group]) -> str:
-    """For each gamma its best lambda, what lambda at either end loses against it, and whether that is beyond chance."""
+    """For each gamma its best lambda, what lambda at either end loses against it, and whether the intervals exclude zero."""
     parts, between = [], []
     for gamma in sorted({float(group.config[GAMMA]) for group in groups}):
         mine = sorted((g for g in groups if g.config[GAMMA] == gamma), key=lambda g: float(g.config[LAMBDA]))
@@ -74,8 +74,9 @@ def _sentence(groups: list[Group]) -> str:
         if len(ends) == 2 and all(loss.low > 0 for loss in losses):
             between.append(f"{gamma:g}")
     verdict = (
-        f"a λ between the ends is better than both, beyond chance, for γ={', '.join(between)} alone"
+        f"a λ between the ends beats both, with intervals above zero (not corrected for choosing the best), for "
+        f"γ={', '.join(between)} alone"
         if between
-        else "the data do not show that a λ between the ends is better than both"
+        else "the data do not show that a λ between the ends beats both"
     )
     return f"{groups[0].env}, {algorithm_name(groups[0].algorithm)}, return: {'; '.join(parts)}; {verdict}."
