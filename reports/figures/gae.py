@@ -58,7 +58,7 @@ def _lines(panel: Axes, groups: list[Group]) -> None:
 
 
 def _sentence(groups: list[Group]) -> str:
-    """For each gamma its best lambda, what lambda at either end loses against it, and whether the intervals exclude zero."""
+    """For each gamma its best lambda and what lambda at either end loses against it; and where both lose for sure."""
     parts, between = [], []
     for gamma in sorted({float(group.config[GAMMA]) for group in groups}):
         mine = sorted((g for g in groups if g.config[GAMMA] == gamma), key=lambda g: float(g.config[LAMBDA]))
