@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pgbench.records import EPISODES, METRICS, TIMES
+from pgbench.records import EPISODES, MEASUREMENTS, METRICS, TIMES
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -22,7 +22,9 @@ def test_the_glossary_is_the_record_module() -> None:
     text = (ROOT / "docs" / "metrics.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.M)
     expected = [
-        (name, meaning.replace("||", "‖")) for table in (METRICS, EPISODES, TIMES) for name, meaning in table.items()
+        (name, meaning.replace("||", "‖"))
+        for table in (METRICS, EPISODES, TIMES, MEASUREMENTS)
+        for name, meaning in table.items()
     ]
     assert rows == expected
 
