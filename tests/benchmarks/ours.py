@@ -34,19 +34,18 @@ def build(overrides: Sequence[str]) -> Advance:
         place = seed_dir(Path(directory.name), seed)
         place.mkdir()
         records.append(Records(place))
+    reached = [0] * len(records)
     started = time.monotonic()
 
-    def env_steps() -> int:
-        return sum(account.env_steps for account in trainer.collector.accounts)
-
     def advance(iterations: int) -> Turn:
-        before = env_steps()
+        before = sum(reached)
         for _ in range(iterations):
             for s, (row, episodes) in trainer.iterate().items():
                 records[s].append(row, episodes, time.monotonic() - started)
+                reached[s] = row["env_steps"]
         assert Path(directory.name).exists()
         assert not trainer.diverged.any()
-        return {"steps": env_steps() - before}
+        return {"steps": sum(reached) - before}
 
     return advance
 
