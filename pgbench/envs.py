@@ -18,6 +18,8 @@ from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
 from pgbench.config import Env
 from pgbench.errors import UserError
 
+CARTPOLES = "gymnasium.envs.classic_control.cartpole:CartPoleVectorEnv"
+
 
 class Envs(Protocol):
     """S x N running episodes."""
@@ -78,15 +80,17 @@ def time_limit(made: gym.Env) -> int | None:
     return made.spec.max_episode_steps if made.spec else None
 
 
+def stepped_together(env: Env) -> bool:
+    """Whether all seeds' environments are one array, gymnasium's vector CartPole. Environments that are objects are
+    better stepped a seed at a time: 16 HalfCheetahs stay in cache, of 160 a step takes 40% longer."""
+    spec = gym.registry.get(env.id)
+    return spec is not None and spec.vector_entry_point == CARTPOLES and set(env.kwargs) <= {"max_episode_steps"}
+
+
 def make_envs(env: Env, n_envs: int, seeds: Sequence[np.random.SeedSequence]) -> Envs:
     """N environments for each seed, with streams spawned from seeds[s]."""
-    prototype = make_env(env)
-    assert prototype.spec is not None
-    vector = prototype.spec.vector_entry_point
-    if vector == "gymnasium.envs.classic_control.cartpole:CartPoleVectorEnv" and not set(env.kwargs) - {
-        "max_episode_steps"
-    }:
-        return CartPoles(env, n_envs, seeds, time_limit(prototype))
+    if stepped_together(env):
+        return CartPoles(env, n_envs, seeds, time_limit(make_env(env)))
     return GymEnvs(env, n_envs, seeds)
 
 

@@ -199,7 +199,7 @@ class _Run:
     def _progress(self, s: int) -> dict[str, Any]:
         return {
             "iteration": int(self.trainer.iterations[s]),
-            "env_steps": self.trainer.collector.accounts[s].env_steps,
+            "env_steps": self.trainer.account(s).env_steps,
             "total_steps": self.config.total_steps,
             "seconds": self.seconds,
             "pid": os.getpid(),

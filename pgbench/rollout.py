@@ -63,6 +63,10 @@ class Account:
     recent: deque[tuple[float, int]]
     """return and length of the last 100 finished episodes"""
 
+    def trailing(self) -> tuple[float, float]:
+        """Mean return and length of these; NaN before the first."""
+        return tuple(np.mean(list(self.recent), 0).tolist()) if self.recent else (float("nan"), float("nan"))
+
 
 class Collector:
     """Acts with S policies in S x N environments and keeps each seed's account."""
@@ -232,8 +236,3 @@ class Collector:
         for moments, name in ((self.obs_moments, "obs_moments"), (self.return_moments, "return_moments")):
             if moments:
                 moments.load(s, saved[name])
-
-    def trailing(self, s: int) -> tuple[float, float]:
-        """Mean return and length of the s-th seed's last 100 finished episodes; NaN before the first."""
-        recent = self.accounts[s].recent
-        return tuple(np.mean(list(recent), 0).tolist()) if recent else (float("nan"), float("nan"))

@@ -4,26 +4,29 @@ import numpy as np
 import pytest
 
 from pgbench.errors import UserError
-from pgbench.train import Trainer
+from pgbench.rollout import Collector
+from pgbench.state import initial_state
 
 
 def collect(small, *overrides: str, windows: int = 3):
-    config = small("seeds=2", "total_steps=1000000", *overrides)
-    trainer = Trainer(config, config.seed_list)
-    state = trainer.state
+    config = small("total_steps=1000000", *overrides)
+    collector = Collector(config, [np.random.SeedSequence(seed) for seed in range(2)])
+    envs = collector.envs
+    rngs = [np.random.default_rng(seed) for seed in range(2)]
+    state = initial_state(config, envs.obs.shape[-1], envs.n_actions, envs.discrete, rngs)
     both = np.ones(2, bool)
     found = []
     for _ in range(windows):
-        rollout, episodes = trainer.collector.collect(state.policy, state.theta.numpy(), both)
+        rollout, episodes = collector.collect(state.policy, state.theta.numpy(), both)
         found.append(({k: np.copy(v) for k, v in vars(rollout).items()}, episodes))
-    return trainer, found
+    return collector, found
 
 
 @pytest.mark.parametrize("env", ["cartpole", "pendulum", "acrobot"])
 @pytest.mark.parametrize("algorithm", ["reinforce", "vpg"])
 def test_every_step_is_counted_once(small, algorithm: str, env: str) -> None:
-    trainer, found = collect(small, f"algorithm={algorithm}", f"env={env}", "+env.kwargs.max_episode_steps=40")
-    for s, account in enumerate(trainer.collector.accounts):
+    collector, found = collect(small, f"algorithm={algorithm}", f"env={env}", "+env.kwargs.max_episode_steps=40")
+    for s, account in enumerate(collector.accounts):
         lengths = sum(length for _, episodes in found for _, _, length, _ in episodes[s])
         returns = sum(value for _, episodes in found for _, value, _, _ in episodes[s])
         assert account.env_steps == sum(rollout["live"][s].sum() for rollout, _ in found)
@@ -35,7 +38,7 @@ def test_every_step_is_counted_once(small, algorithm: str, env: str) -> None:
 
 @pytest.mark.parametrize("env", ["cartpole", "pendulum"])
 def test_reinforce_sees_complete_episodes_only(small, env: str) -> None:
-    trainer, found = collect(small, "algorithm=reinforce", f"env={env}", "+env.kwargs.max_episode_steps=40")
+    collector, found = collect(small, "algorithm=reinforce", f"env={env}", "+env.kwargs.max_episode_steps=40")
     for rollout, episodes in found:
         done = rollout["terminated"] | rollout["truncated"]
         for s in range(2):
@@ -46,7 +49,7 @@ def test_reinforce_sees_complete_episodes_only(small, env: str) -> None:
                 assert done[s, length - 1, n], "the last live step ends an episode"
                 assert length >= 32
                 assert not done[s, 31 : length - 1, n].any(), "no episode begins after n_steps"
-    assert all(account.running_length.sum() == 0 for account in trainer.collector.accounts)
+    assert all(account.running_length.sum() == 0 for account in collector.accounts)
 
 
 def test_an_endless_episode_is_told(small, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,8 +83,8 @@ def test_final_observations_belong_to_their_steps(small) -> None:
 
 
 def test_normalisation_uses_the_moments_before_the_batch(small) -> None:
-    raw_trainer, raw = collect(small, "algorithm=vpg", "env=pendulum", windows=1)
-    trainer, normal = collect(
+    raw_collector, raw = collect(small, "algorithm=vpg", "env=pendulum", windows=1)
+    collector, normal = collect(
         small,
         "algorithm=vpg",
         "env=pendulum",
@@ -89,18 +92,18 @@ def test_normalisation_uses_the_moments_before_the_batch(small) -> None:
         windows=1,
     )
     np.testing.assert_allclose(normal[0][0]["obs"], raw[0][0]["obs"], atol=1e-6)
-    moments = trainer.collector.obs_moments
+    moments = collector.obs_moments
     assert moments is not None
     for s in range(2):
         seen = raw[0][0]["obs"][s].reshape(-1, 3).astype(float)
         np.testing.assert_allclose(moments.mean[s], seen.mean(0), atol=1e-6)
         np.testing.assert_allclose(moments.var[s], seen.var(0), atol=1e-6)
-    assert raw_trainer.collector.obs_moments is None
+    assert raw_collector.obs_moments is None
 
 
 def test_rewards_are_divided_by_the_deviation_of_the_discounted_return(small) -> None:
     _, raw = collect(small, "algorithm=vpg", "env=pendulum", windows=1)
-    trainer, normal = collect(
+    collector, normal = collect(
         small, "algorithm=vpg", "env=pendulum", "hyperparameters.normalize_reward=true", windows=1
     )
     running = np.zeros((2, 4))
@@ -111,4 +114,4 @@ def test_rewards_are_divided_by_the_deviation_of_the_discounted_return(small) ->
     deviation = np.std(np.stack(seen, 1).reshape(2, -1), axis=1)
     expected = np.clip(raw[0][0]["rewards"] / deviation[:, None, None], -10, 10)
     np.testing.assert_allclose(normal[0][0]["rewards"], expected, rtol=1e-5)
-    assert trainer.collector.return_moments is not None
+    assert collector.return_moments is not None
