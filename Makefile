@@ -45,4 +45,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) figures
+	rm -rf $(VENV) $(BENCH) figures
