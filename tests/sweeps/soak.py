@@ -107,7 +107,7 @@ if __name__ == "__main__":
     kills, seed = (int(argument) for argument in [*sys.argv[1:], *["50", "0"][len(sys.argv) - 1 :]])
     with tempfile.TemporaryDirectory() as directory:
         begun = time.monotonic()
-        killed = soak(Path(directory), kills, seed, total_steps=20_000 * kills, pause=3.0)
+        killed = soak(Path(directory), kills, seed, total_steps=30_000 * kills, pause=3.0)
         assert len(killed) == kills, f"done after {len(killed)} kills: give it more total_steps"
         counts = ", ".join(f"{killed.count(what)} {what}" for what in sorted(set(killed)))
         print(f"{len(killed)} kills ({counts}; seed {seed}) in {time.monotonic() - begun:.0f} s: every record is equal")

@@ -12,4 +12,4 @@ sys.path.insert(0, str(Path(__file__).parent))
 def test_a_sweep_killed_at_random_ends_with_the_same_records(tmp_path):
     from soak import soak
 
-    assert soak(tmp_path, kills=3, seed=4, total_steps=30_000, pause=1.5)
+    assert soak(tmp_path, kills=3, seed=4, total_steps=45_000, pause=1.5)
