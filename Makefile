@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-N_JOBS ?= $(shell nproc)
+N_JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 INSTALLED := $(VENV)/.installed
 BENCH := .venv-bench
 

@@ -14,8 +14,11 @@ from pgbench.config import CONF, Config, check_overrides, compose, keys, validat
 from pgbench.errors import UserError
 
 
-def train(config: Config) -> None:
-    """Runs the job with a line a seed at the end; Ctrl-C and SIGTERM stop it after a checkpoint."""
+def train(config: Config, bar: bool) -> None:
+    """Runs the job, with a bar of its progress if that is wanted; Ctrl-C and SIGTERM stop it after a checkpoint."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     from pgbench.envs import make_env
     from pgbench.job import Interrupted, run_job, stop
     from pgbench.lock import Held, lock
@@ -38,7 +41,10 @@ def train(config: Config) -> None:
                 raise UserError(f"output_dir: another process trains in {config.job_dir}: {error}") from None
             except OSError as error:
                 raise UserError(f"output_dir: cannot write {config.job_dir}: {error.strerror}") from None
-            statuses = run_job(config)
+            columns = (TextColumn("{task.completed:,} of {task.total:,} env-steps"), BarColumn(), TimeRemainingColumn())
+            with Progress(*columns, console=Console(stderr=True), transient=True, disable=not bar) as progress:
+                task = progress.add_task("", total=config.total_steps * len(config.seed_list))
+                statuses = run_job(config, show=lambda steps: progress.update(task, completed=steps))
     except Interrupted:
         print(
             f"pgbench: stopped after a checkpoint; the same command goes on ({config.job_dir})",
@@ -57,10 +63,10 @@ def main(composed: DictConfig) -> None:
     values: Any = OmegaConf.to_container(composed, resolve=True)
     config = validate(values)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
-        train(config)
+        train(config, bar=False)
         return
     try:
-        train(config)
+        train(config, bar=sys.stderr.isatty())
     except UserError as error:
         fail(error)
 

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,12 @@ class Interrupted(Exception):
     """The job was asked to stop; the same command goes on from its checkpoint."""
 
 
-def run_job(config: Config, seeds: Sequence[int] | None = None) -> dict[int, str]:
+def run_job(
+    config: Config, seeds: Sequence[int] | None = None, show: Callable[[int], None] = lambda steps: None
+) -> dict[int, str]:
     """Trains the seeds of a job (all by default) in lockstep and gives each one's final status.
 
+    `show` hears about once a second how many environment steps all of them have done.
     Runs already done or diverged are left alone; the rest resume. Raises UserError for what a user can mend,
     Interrupted after `stop`; any other exception is recorded with its traceback as the failure of its runs.
     """
@@ -61,7 +64,7 @@ def run_job(config: Config, seeds: Sequence[int] | None = None) -> dict[int, str
         trainer = Trainer(config, todo)
         try:
             _prepare(config, todo)
-            statuses |= _Run(config, trainer).until_done()
+            statuses |= _Run(config, trainer, show).until_done()
         except (UserError, Interrupted):
             raise
         except BaseException as error:
@@ -121,8 +124,8 @@ def _check_identity(config: Config, path: Path) -> None:
 class _Run:
     """The records of a trainer's seeds, kept while it trains."""
 
-    def __init__(self, config: Config, trainer: Trainer):
-        self.config, self.trainer = config, trainer
+    def __init__(self, config: Config, trainer: Trainer, show: Callable[[int], None]):
+        self.config, self.trainer, self.show = config, trainer, show
         self.directories = [seed_dir(config.job_dir, seed) for seed in trainer.seeds]
         self.records, self.seconds_before = [], 0.0
         for s, directory in enumerate(self.directories):
@@ -195,6 +198,7 @@ class _Run:
     def _report(self, which: Sequence[int]) -> None:
         for s in which:
             write_status(self.directories[s], "running", **self._progress(s))
+        self.show(sum(self.trainer.account(s).env_steps for s in range(len(self.directories))))
 
     def _progress(self, s: int) -> dict[str, Any]:
         return {

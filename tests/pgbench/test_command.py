@@ -31,6 +31,16 @@ def test_one_job(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["runs"], "Hydra leaves nothing beside the records"
 
 
+def test_a_terminal_sees_progress(tmp_path: Path) -> None:
+    terminal, end = os.openpty()
+    command = [sys.executable, "-m", "pgbench", "algorithm=vpg", "seeds=2", *QUICK]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=end, stdout=subprocess.DEVNULL) as process:
+        assert process.wait(60) == 0
+    os.close(end)
+    assert b"of 1,200 env-steps" in os.read(terminal, 100_000)
+    os.close(terminal)
+
+
 def test_multirun_with_joblib(tmp_path: Path) -> None:
     done = pgbench("-m", "algorithm=vpg,npg", "env=cartpole", "hydra/launcher=joblib", "seeds=1", *QUICK, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
