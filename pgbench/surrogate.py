@@ -14,7 +14,8 @@ Metrics = dict[str, Tensor]
 class Surrogate:
     """L(theta_k, theta) = mean of pi_theta(a|s) / pi_theta_k(a|s) Phi over a batch (slides, "Surrogate Objective").
 
-    The mean is over transitions, not trajectories: a factor that no natural step notices, nor Adam (but for its epsilon).
+    The mean is over transitions, not trajectories: a factor that no natural step notices, nor Adam but for its
+    epsilon.
     """
 
     def __init__(self, state: State, batch: Batch):
