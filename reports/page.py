@@ -42,12 +42,14 @@ def _draw(data: Data, out: Path) -> dict[str, str]:
     sentences = {}
     with style.applied():
         for name, draw in {**FIGURES, **ARGUMENTS}.items():
-            drawing = draw(data)
-            if drawing is None:
+            drawing, png, pdf = draw(data), out / f"{name}.png", out / f"{name}.pdf"
+            if drawing is None:  # nor may one of an earlier report stay
+                png.unlink(missing_ok=True)
+                pdf.unlink(missing_ok=True)
                 continue
             # No dates in the files: equal records give equal figures.
-            drawing.figure.savefig(out / f"{name}.png", bbox_inches="tight")
-            drawing.figure.savefig(out / f"{name}.pdf", bbox_inches="tight", metadata={"CreationDate": None})
+            drawing.figure.savefig(png, bbox_inches="tight")
+            drawing.figure.savefig(pdf, bbox_inches="tight", metadata={"CreationDate": None})
             sentences[name] = drawing.sentence
     return sentences
 

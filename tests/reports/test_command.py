@@ -45,6 +45,17 @@ def test_equal_records_give_equal_files(write: Write, tmp_path: Path) -> None:
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
 
 
+def test_a_figure_of_an_earlier_report_does_not_stay(write: Write, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "gae.png").touch()
+    (out / "mine.png").touch()
+    write()
+    assert main([str(tmp_path), "--out", str(out)]) == 0
+    assert not (out / "gae.png").exists()
+    assert (out / "mine.png").exists()
+
+
 def test_help_answers_at_once() -> None:
     start = time.perf_counter()
     result = run("-m", "reports", "--help")
