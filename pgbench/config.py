@@ -82,7 +82,7 @@ class Hyperparameters:
     """widths of the policy's hidden layers"""
     activation: Activation
     """activation of the policy's hidden layers"""
-    log_std_init: float
+    log_std_init: Annotated[float, Field(allow_inf_nan=False)]
     """initial log standard deviation of a Gaussian policy"""
     optimizer: Literal["adam", "sgd"]
     """the step of REINFORCE and VPG"""
@@ -92,7 +92,7 @@ class Hyperparameters:
     """KL bound of an NPG or TRPO step, nats"""
     cg_iterations: PositiveInt
     """conjugate-gradient iterations"""
-    cg_damping: Annotated[float, Field(ge=0)]
+    cg_damping: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """c of (F + c I) x = g"""
     line_search_steps: PositiveInt
     """L, backtracks of TRPO's line search"""

@@ -155,7 +155,7 @@ class _Run:
                 self._keep()
         finally:
             for seed in set(self.trainer.seeds) - set(self.statuses):
-                self.tracker.finish(seed, "failed")
+                self.tracker.finish(seed, "stopped" if stop.is_set() else "failed")
             for records in self.records:
                 records.close()
         return self.statuses

@@ -47,7 +47,8 @@ WEIGHTS = {
     "TD residual": Weight("td_residual", "learned", True),
 }
 REFERENCE = "- V(s)"
-"""Has the expectation of the discounted reward to go, exactly, and less noise."""
+"""Has the expectation of the discounted reward to go, and less noise; where the time limit cuts an episode, of the one
+with V(s_T) added, as all weights with a learned V have it."""
 
 DISTANCES = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0])
 

@@ -12,7 +12,7 @@ class Tracker(Protocol):
         """One iteration of one seed."""
 
     def finish(self, seed: int, status: str) -> None:
-        """The seed's run has ended."""
+        """The seed's run has ended: done, diverged, failed, or stopped until somebody goes on with it."""
 
 
 class NoTracker:
@@ -58,7 +58,7 @@ class WandbTracker:
     def finish(self, seed: int, status: str) -> None:
         run = self.runs.pop(seed)
         run.summary["status"] = status
-        run.finish(exit_code=0 if status in ("done", "diverged") else 1)
+        run.finish(exit_code=int(status == "failed"))
 
 
 def make_tracker(config: Config, seeds: Sequence[int]) -> Tracker:

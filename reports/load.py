@@ -57,9 +57,8 @@ def load_seeds(directories: Directories) -> pd.DataFrame:
 
     Columns: algorithm, env (Gymnasium id), hyperparameters (the name of the set), seed, job, status (pending,
     running, done, diverged, failed), total_steps, label (names the job among those of its environment, e.g.
-    "TRPO, delta=0.01"), directory, config (flat, by dotted name), and a column a config key that varies "
-    "between the jobs, e.g.
-    `hyperparameters.delta`. Raises UserError where there are no runs, or one run lies twice.
+    "TRPO, delta=0.01"), directory, config (flat, by dotted name), and a column a config key that varies
+    between the jobs, e.g. `hyperparameters.delta`. Raises UserError where there are no runs, or one run lies twice.
     """
     if isinstance(directories, str | os.PathLike):
         directories = [directories]

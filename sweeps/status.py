@@ -1,7 +1,5 @@
 """`python -m sweeps.status DIR`: how the runs below a directory stand, from any terminal; it only reads."""
 
-import os
-import socket
 import sys
 import time
 from collections import Counter
@@ -10,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pgbench.lock import LOCK, holder
+from pgbench.lock import holder
 from pgbench.records import ERROR, STATUS, read_status
 
 STATES = ("done", "diverged", "running", "stopped", "pending", "failed")
@@ -50,23 +48,9 @@ def stand(directory: Path) -> Standing:
     """Reads one run."""
     read = read_status(directory)
     state = read["status"]
-    locked = (directory / LOCK).exists()  # else `python -m pgbench` trains it
-    if state == "running" and not (holder(directory) if locked else _alive(read)):
+    if state == "running" and not holder(directory):
         state = "stopped"
     return Standing(directory, state, read)
-
-
-def _alive(read: dict[str, Any]) -> bool:
-    """Whether the process that last wrote a status still lives on this machine."""
-    if read.get("host") != socket.gethostname() or "pid" not in read:
-        return False
-    try:
-        os.kill(read["pid"], 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def report(directory: Path) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pgbench.errors import UserError
 from pgbench.lock import Held, lock
-from pgbench.records import ERROR, seed_dir
+from pgbench.records import seed_dir
 from sweeps.plan import Unit
 from sweeps.state import record_failure
 
@@ -56,8 +56,6 @@ def train(unit: Unit, trainer: str) -> dict[str, Any]:
                     held[seed] = str(error)
             if free:
                 module.run_job(unit.config, free)
-            for seed in free:  # the error of an earlier failure, since overcome
-                (seed_dir(unit.config.job_dir, seed) / ERROR).unlink(missing_ok=True)
             return {"end": "held" if held else "finished", "held": held}
         except module.Interrupted:
             return {"end": "stopped"}

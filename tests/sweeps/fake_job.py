@@ -14,7 +14,7 @@ import threading
 import time
 
 from pgbench.errors import UserError
-from pgbench.records import CHECKPOINT, read_status, seed_dir, write_atomic, write_status
+from pgbench.records import CHECKPOINT, ERROR, read_status, seed_dir, write_atomic, write_status
 
 ITERATION_SECONDS = 0.01
 stop = threading.Event()
@@ -54,6 +54,7 @@ def run_job(config, seeds):
     todo = {s: d for s, d in directories.items() if read_status(d)["status"] not in ("done", "diverged")}
     steps = {seed: _load(directory) for seed, directory in todo.items()}
     for seed, directory in todo.items():
+        (directory / ERROR).unlink(missing_ok=True)
         with open(directory / "starts", "a") as file:
             file.write(f"{os.getpid()}\n")
         _write(config, directory, "running", steps[seed])
