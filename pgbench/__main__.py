@@ -19,10 +19,10 @@ def train(config: Config, bar: bool) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from pgbench.envs import make_env
-    from pgbench.job import Interrupted, run_job, stop
-    from pgbench.lock import Held, lock
-    from pgbench.records import seed_dir
+    from pgbench.experience.objects import make_env
+    from pgbench.runs.job import Interrupted, run_job, stop
+    from pgbench.runs.lock import Held, lock
+    from pgbench.runs.records import seed_dir
 
     received: list[int] = []
 

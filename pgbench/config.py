@@ -1,7 +1,11 @@
 """The schema of a job: each key's meaning, type and range, said once.
 
-YAML in `conf/` gives the values, Hydra composes them, the dataclasses here check them. A job is identified by the
-hash of everything that decides its records: algorithm, env, hyperparameters and total_steps.
+YAML in `conf/` gives the values, Hydra composes them, the dataclasses here check them.
+
+A job is identified by the hash of what decides its records: those keys of algorithm, env and hyperparameters that its
+algorithm reads (`Config.identity`). An update sees no other key (`Config.effective`), so none can be read in secret.
+Keys that came after version 0.2.0 have a default here, and count only where they differ from it: a default here is for
+ever, and old hashes stay.
 """
 
 import dataclasses
@@ -10,6 +14,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -30,6 +35,20 @@ Activation = Literal["tanh", "elu", "relu"]
 # The weights that already subtract the critic's value; the others take `baseline`.
 ADVANTAGES = ("advantage", "td_residual", "n_step", "gae")
 
+# What every algorithm reads of the hyperparameters, and what only some need; `algorithm.reads` names the rest.
+ALWAYS = (
+    "name",
+    "n_envs",
+    "n_steps",
+    "gamma",
+    "hidden",
+    "activation",
+    "log_std_init",
+    "normalize_observation",
+    "normalize_reward",
+)
+CRITIC = ("critic_hidden", "critic_activation", "critic_target", "critic_steps", "critic_learning_rate")
+
 _strict = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
@@ -45,6 +64,8 @@ class Algorithm:
     """shift and scale Phi_t to mean 0 and standard deviation 1 within each seed's batch"""
     collect: Literal["steps", "episodes"]
     """a batch is n_steps of each environment, or the complete episodes begun within n_steps"""
+    reads: tuple[str, ...]
+    """the hyperparameters of its own step; the update sees these and those that all need, and no others"""
 
     @property
     def uses_critic(self) -> bool:
@@ -115,6 +136,21 @@ class Hyperparameters:
     normalize_reward: bool
     """divide rewards by the running deviation of each seed's discounted return"""
 
+    def __getattr__(self, name: str) -> Any:
+        if name in Hyperparameters.__dataclass_fields__:
+            raise AttributeError(f"hyperparameters.{name} is read but not declared: add it to algorithm.reads")
+        raise AttributeError(f"no hyperparameter is called {name!r}")
+
+
+@dataclass(frozen=True, config=_strict)
+class Evaluation:
+    every: PositiveInt | None
+    """environment steps between two evaluations during training; null is none"""
+    episodes: PositiveInt
+    """episodes of each"""
+    deterministic: bool
+    """act by the most likely action, else draw"""
+
 
 @dataclass(frozen=True, config=_strict)
 class Tracking:
@@ -148,22 +184,57 @@ class Config:
     """least time between two checkpoints of a run"""
     deadline_seconds: PositiveFloat | None
     """longest time between two iterations before a run counts as hung; null is no limit"""
-    measure: Literal["none", "gradient_variance", "policy_path"]
-    """what to measure of the policy at the end of a run, besides training it (pgbench/measure.py)"""
+    snapshots: tuple[Annotated[int, Field(ge=0)], ...]
+    """environment steps whose policies are kept: policy-<steps>.pt, of the first iteration that gets there"""
+    evaluation: Evaluation
+    other_code: Literal["refuse", "resume", "retrain"]
+    """runs that other code made: leave the done and refuse to go on half way, go on all the same, or train anew"""
 
     @property
     def seed_list(self) -> tuple[int, ...]:
         return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
 
     @property
+    def reads(self) -> set[str]:
+        """The hyperparameters that decide this job's records."""
+        algorithm, hp = self.algorithm, self.hyperparameters
+        critic = algorithm.uses_critic
+        reads = {*ALWAYS, *algorithm.reads, *(CRITIC if critic else ())}
+        if algorithm.advantage == "gae" or (critic and hp.critic_target == "lambda_return"):
+            reads.add("gae_lambda")
+        if algorithm.advantage == "n_step":
+            reads.add("n_step")
+        return reads
+
+    @property
+    def effective(self) -> "Config":
+        """The config as training sees it: what the algorithm does not read is not there."""
+        return replace(self, hyperparameters=_only(self.hyperparameters, self.reads))
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What config.yaml holds of it: algorithm, env and the hyperparameters that are read."""
+        algorithm, env = to_plain(self.algorithm), to_plain(self.env)
+        del algorithm["reads"]
+        if not self.algorithm.uses_critic:
+            del env["timeout"]
+        hp = {key: value for key, value in to_plain(self.hyperparameters).items() if key in self.reads}
+        return {"algorithm": algorithm, "env": env, "hyperparameters": hp}
+
+    @property
     def identity(self) -> dict[str, Any]:
-        """Everything that decides a run's records, but the seed; a measurement where there is one."""
-        parts = ("algorithm", "env", "hyperparameters", "total_steps", *(["measure"] if self.measure != "none" else []))
-        return {part: to_plain(getattr(self, part)) for part in parts}
+        """Everything that decides a run's records, but its seed and how long it is."""
+        recorded = self.recorded
+        del recorded["hyperparameters"]["name"]
+        for part, schema in (("algorithm", Algorithm), ("env", Env), ("hyperparameters", Hyperparameters)):
+            for field in dataclasses.fields(schema):
+                if recorded[part].get(field.name, ...) == to_plain(field.default):
+                    del recorded[part][field.name]
+        return recorded
 
     @property
     def job_name(self) -> str:
-        """`<algorithm>-<env>-<hash of the resolved config>`."""
+        """`<algorithm>-<env>-<hash of the identity>`."""
         digest = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()
         return f"{self.algorithm.name}-{re.sub(r'[^A-Za-z0-9.-]+', '_', self.env.id)}-{digest[:10]}"
 
@@ -172,13 +243,33 @@ class Config:
         return Path(self.output_dir) / self.job_name
 
 
+def _only(values: Hyperparameters, names: set[str]) -> Hyperparameters:
+    kept: Hyperparameters = object.__new__(Hyperparameters)
+    vars(kept).update({name: value for name, value in vars(values).items() if name in names})
+    return kept
+
+
 def to_plain(value: Any) -> Any:
     """A config as dicts, lists and scalars, as YAML and JSON write them."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        held = vars(value)  # of an effective config, some are missing
+        return {field.name: to_plain(held[field.name]) for field in dataclasses.fields(value) if field.name in held}
     if isinstance(value, Mapping):
         return {key: to_plain(item) for key, item in value.items()}
     return [to_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Two nested mappings in one; `above` wins. `env.kwargs` is replaced whole."""
+    return {
+        **below,
+        **{
+            key: merge(below[key], value)
+            if isinstance(value, Mapping) and isinstance(below.get(key), Mapping) and key != "kwargs"
+            else value
+            for key, value in above.items()
+        },
+    }
 
 
 def keys(schema: Any = Config, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -211,15 +302,13 @@ def validate(values: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         wrong = [one for one in error.errors() if one["loc"][0] != "seeds"]
         raise UserError("; ".join(map(_explain, wrong[:3])) or _explain_seeds(values["seeds"])) from None
-    algorithm, hyperparameters = config.algorithm, config.hyperparameters
+    algorithm = config.algorithm
     if isinstance(config.seeds, bool) or len(set(config.seed_list)) != len(config.seed_list) or not config.seed_list:
         raise UserError(_explain_seeds(values["seeds"]))
     if algorithm.advantage == "trajectory_return" and algorithm.collect != "episodes":
         raise UserError(
             "algorithm.advantage: 'trajectory_return' needs complete episodes: set algorithm.collect=episodes"
         )
-    if config.measure != "none" and (hyperparameters.normalize_observation or hyperparameters.normalize_reward):
-        raise UserError(f"measure: '{config.measure}' needs observations and rewards as they are: turn normalize_* off")
     if algorithm.advantage in ADVANTAGES and algorithm.baseline != "learned":
         raise UserError(
             f"algorithm.baseline: got '{algorithm.baseline}', but algorithm.advantage={algorithm.advantage} subtracts "

@@ -12,7 +12,7 @@ from pgbench.errors import UserError
 from sweeps.expand import descriptions, expand, load
 from sweeps.options import describe, parse
 
-TRAINER = "pgbench.job"
+TRAINER = "pgbench.runs.job"
 """The module that trains: `run_job(config, seeds)`, `stop`, `Interrupted`. Imported in workers only: it needs torch."""
 
 

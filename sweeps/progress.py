@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pgbench.config import Config
-from pgbench.records import ERROR, read_status, seed_dir
+from pgbench.runs.records import ERROR, read_status, seed_dir
 from sweeps.plan import Unit
 from sweeps.state import KEPT, Outcome
 

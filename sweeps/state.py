@@ -20,8 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pgbench.lock import Held, lock
-from pgbench.records import ERROR, STATUS, read_status, seed_dir, write_atomic, write_status
+from pgbench.runs.lock import Held, lock
+from pgbench.runs.records import ERROR, STATUS, read_status, seed_dir, write_atomic, write_status
 from sweeps.plan import Unit
 
 KEPT = ("done", "diverged")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pgbench.lock import holder
-from pgbench.records import ERROR, STATUS, read_status
+from pgbench.runs.lock import holder
+from pgbench.runs.records import ERROR, STATUS, read_status
 
 STATES = ("done", "diverged", "running", "stopped", "pending", "failed")
 LISTED = 20  # failures and stopped runs told one by one

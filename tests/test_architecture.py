@@ -66,4 +66,4 @@ def test_the_mathematics_knows_no_disk_and_no_config_file() -> None:
                 "math",
                 "typing",
             )
-            assert not imported.startswith(("pgbench.records", "pgbench.config", "pgbench.job"))
+            assert not imported.startswith(("pgbench.runs.records", "pgbench.config", "pgbench.runs.job"))

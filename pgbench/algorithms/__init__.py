@@ -1,14 +1,14 @@
-"""The four algorithms: one contract, `update(state, rollout, config) -> (state, metrics)`."""
+"""The four algorithms: one contract, `update(learner, rollout, config) -> (learner, metrics)`."""
 
 from collections.abc import Callable
 
 from pgbench.algorithms import npg, reinforce, trpo, vpg
 from pgbench.config import Config
-from pgbench.critic import Metrics
-from pgbench.rollout import Rollout
-from pgbench.state import State
+from pgbench.experience.rollout import Rollout
+from pgbench.learning.learner import Learner
+from pgbench.learning.surrogate import Metrics
 
-Update = Callable[[State, Rollout, Config], tuple[State, Metrics]]
+Update = Callable[[Learner, Rollout, Config], tuple[Learner, Metrics]]
 
 UPDATES: dict[str, Update] = {
     "reinforce": reinforce.update,

@@ -18,12 +18,12 @@ def ours(algorithm: str, seeds: int, iterations: int, *overrides: str, module: s
 
 
 def build(overrides: Sequence[str]) -> Advance:
-    """A trainer of all seeds in lockstep that writes its records, as `pgbench.job` does between two checkpoints."""
+    """A trainer of all seeds in lockstep that writes its records, as a job does between two checkpoints."""
     import torch
 
     from pgbench.config import compose
-    from pgbench.records import Records, seed_dir
-    from pgbench.train import Trainer
+    from pgbench.runs.records import Records, seed_dir
+    from pgbench.runs.trainer import Trainer
 
     torch.set_num_threads(1)
     config = compose([*overrides, f"total_steps={ENDLESS}"])

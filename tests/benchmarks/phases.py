@@ -54,7 +54,7 @@ class Clock:
 
     def install(self) -> None:
         """Puts wrappers in place of pgbench's functions, wherever a module of it has imported them."""
-        importlib.import_module("pgbench.train")
+        importlib.import_module("pgbench.runs.trainer")
         for phase, places in PHASES.items():
             for place in places:
                 module, _, path = place.partition(":")

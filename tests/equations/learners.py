@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 import torch
 from equations import textbook
-from torch import Tensor
-
-from pgbench.advantages import Batch
-from pgbench.distributions import Categorical, DiagonalGaussian
-from pgbench.natural import fisher_vector_product
-from pgbench.networks import MLP
-from pgbench.optimizers import Adam
 from pgbench.rollout import Rollout
 from pgbench.state import Policy, State
-from pgbench.surrogate import Surrogate
+from torch import Tensor
+
+from pgbench.learning.advantages import Batch
+from pgbench.learning.surrogate import Surrogate
+from pgbench.maths.distributions import Categorical, DiagonalGaussian
+from pgbench.maths.natural import fisher_vector_product
+from pgbench.maths.networks import MLP
+from pgbench.maths.optimizers import Adam
 
 KINDS = ("categorical", "gaussian")
 GIVEN_PHI: dict[str, Any] = {

@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from equations import textbook
 from equations.learners import random_rows
-from torch import Tensor
-
-from pgbench.advantages import Batch, estimate
-from pgbench.config import Config
-from pgbench.distributions import Categorical
-from pgbench.networks import MLP
-from pgbench.optimizers import Adam
 from pgbench.rollout import Rollout
 from pgbench.state import Policy, State
-from pgbench.surrogate import Surrogate
+from torch import Tensor
+
+from pgbench.config import Config
+from pgbench.learning.advantages import Batch, estimate
+from pgbench.learning.surrogate import Surrogate
+from pgbench.maths.distributions import Categorical
+from pgbench.maths.networks import MLP
+from pgbench.maths.optimizers import Adam
 
 
 @dataclass(frozen=True)

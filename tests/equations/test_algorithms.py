@@ -12,15 +12,15 @@ from equations.learners import GIVEN_PHI, KINDS, make_case, random_rows
 from equations.settings import make_config
 from hypothesis import given
 from hypothesis import strategies as st
+from pgbench.rollout import Collector, Rollout
+from pgbench.state import State, initial_state
 
 from pgbench.algorithms import UPDATES
 from pgbench.algorithms.npg import natural_gradient_step
 from pgbench.config import Config
-from pgbench.critic import fit_critic
-from pgbench.natural import conjugate_gradient
-from pgbench.optimizers import Adam
-from pgbench.rollout import Collector, Rollout
-from pgbench.state import State, initial_state
+from pgbench.learning.critic import fit_critic
+from pgbench.maths.natural import conjugate_gradient
+from pgbench.maths.optimizers import Adam
 
 ENVS = {"categorical": "cartpole", "gaussian": "pendulum"}
 SMALL = {"n_envs": 2, "n_steps": 30, "hidden": (6,), "critic_hidden": (5,), "critic_steps": 4}

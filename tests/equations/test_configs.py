@@ -8,10 +8,10 @@ import torch
 from equations.learners import KINDS, make_case
 from equations.settings import make_config
 
-from pgbench.advantages import estimate
 from pgbench.config import ADVANTAGES, Config, to_plain, validate
 from pgbench.errors import UserError
-from pgbench.train import Trainer
+from pgbench.learning.advantages import estimate
+from pgbench.runs.trainer import Trainer
 
 WEIGHTS = ("trajectory_return", "reward_to_go", "q_value", *ADVANTAGES)
 COMBINATIONS = [

@@ -7,18 +7,18 @@ import pytest
 import torch
 from equations.learners import GIVEN_PHI, Case, make_case
 from equations.settings import make_config
+from pgbench.state import Policy, State
 from torch import Tensor
 
-from pgbench.advantages import Batch
 from pgbench.algorithms import UPDATES
 from pgbench.algorithms.npg import natural_gradient_step
-from pgbench.critic import fit_critic
-from pgbench.distributions import Categorical, DiagonalGaussian
-from pgbench.networks import MLP
-from pgbench.optimizers import Adam
-from pgbench.records import METRICS
-from pgbench.state import Policy, State
-from pgbench.surrogate import Surrogate
+from pgbench.learning.advantages import Batch
+from pgbench.learning.critic import fit_critic
+from pgbench.learning.surrogate import Surrogate
+from pgbench.maths.distributions import Categorical, DiagonalGaussian
+from pgbench.maths.networks import MLP
+from pgbench.maths.optimizers import Adam
+from pgbench.runs.records import METRICS
 
 
 def rows(mlp: MLP, values: list[list[float]]) -> Tensor:

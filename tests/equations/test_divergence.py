@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
-from pgbench.advantages import Batch
-from pgbench.distributions import Categorical, DiagonalGaussian, Distribution
-from pgbench.natural import fisher_vector_product
+from pgbench.learning.advantages import Batch
+from pgbench.maths.distributions import Categorical, DiagonalGaussian, Distribution
+from pgbench.maths.natural import fisher_vector_product
 
 DISTRIBUTIONS: dict[str, Distribution] = {"categorical": Categorical(4), "gaussian": DiagonalGaussian(2)}
 

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from pgbench import natural, returns
-from pgbench.records import METRICS
+from pgbench.runs.records import METRICS
 from reports.figures import ARGUMENTS, FIGURES
 
 HERE = Path(__file__).parent

@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 import torch
 from equations.settings import make_config
+from pgbench.state import State
 
 from pgbench import measure
 from pgbench.config import Config
-from pgbench.job import run_job
-from pgbench.natural import fisher_vector_product
-from pgbench.records import MEASUREMENTS, MEASUREMENTS_FILE, METRICS_FILE, seed_dir
-from pgbench.state import State
-from pgbench.surrogate import Surrogate
-from pgbench.train import Trainer
+from pgbench.learning.surrogate import Surrogate
+from pgbench.maths.natural import fisher_vector_product
+from pgbench.runs.job import run_job
+from pgbench.runs.records import MEASUREMENTS, MEASUREMENTS_FILE, METRICS_FILE, seed_dir
+from pgbench.runs.trainer import Trainer
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
 from pgbench.algorithms.npg import natural_gradient_step
-from pgbench.distributions import Categorical
-from pgbench.natural import conjugate_gradient, dot, natural_step
+from pgbench.maths.distributions import Categorical
+from pgbench.maths.natural import conjugate_gradient, dot, natural_step
 
 DELTA = 0.01
 

@@ -20,16 +20,16 @@ from equations.mdp import (
     trajectories,
 )
 from equations.settings import make_config
-from torch import Tensor
-
-from pgbench.advantages import Batch, estimate
-from pgbench.config import Config
-from pgbench.distributions import Categorical
-from pgbench.networks import MLP
-from pgbench.optimizers import Adam
 from pgbench.rollout import Rollout
 from pgbench.state import Policy, State
-from pgbench.surrogate import Surrogate
+from torch import Tensor
+
+from pgbench.config import Config
+from pgbench.learning.advantages import Batch, estimate
+from pgbench.learning.surrogate import Surrogate
+from pgbench.maths.distributions import Categorical
+from pgbench.maths.networks import MLP
+from pgbench.maths.optimizers import Adam
 
 GAMMA = 0.8
 SEEDS = range(3)

@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
 from pgbench import returns
-from pgbench.advantages import weights
+from pgbench.learning.advantages import weights
 
 
 class Steps(NamedTuple):

@@ -21,13 +21,13 @@ from equations.mdp import (
 from equations.settings import make_config
 from hypothesis import given
 from hypothesis import strategies as st
+from pgbench.state import State
 from torch import Tensor
 
-from pgbench.advantages import estimate
 from pgbench.algorithms import npg, trpo
-from pgbench.natural import dot, line_search
-from pgbench.state import State
-from pgbench.surrogate import Surrogate
+from pgbench.learning.advantages import estimate
+from pgbench.learning.surrogate import Surrogate
+from pgbench.maths.natural import dot, line_search
 
 
 def exact_surrogate(mdp: MDP, state: State) -> Surrogate:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import torch
+from pgbench.rollout import Rollout
+from pgbench.state import State
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent, Normal, kl_divergence
 
 from pgbench.config import Config
-from pgbench.networks import MLP
-from pgbench.rollout import Rollout
-from pgbench.state import State
+from pgbench.maths.networks import MLP
 
 Objective = Callable[[Tensor], Tensor]
 ACTIVATIONS: dict[str, Objective] = {"tanh": torch.tanh, "elu": torch.nn.functional.elu, "relu": torch.relu}

@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pgbench.job import run_job
-from pgbench.records import read_status, seed_dir
+from pgbench.runs.job import run_job
+from pgbench.runs.records import read_status, seed_dir
 
 LONG = (
     "algorithm=reinforce",

@@ -3,8 +3,8 @@
 import gymnasium as gym
 import numpy as np
 import pytest
-
 from pgbench.envs import CartPoles, Envs, GymEnvs, make_envs
+
 from pgbench.errors import UserError
 
 

@@ -11,12 +11,12 @@ import torch
 import yaml
 
 from pgbench import job
-from pgbench.checkpoint import load_checkpoint, save_checkpoint
 from pgbench.config import Config
 from pgbench.errors import UserError
-from pgbench.job import Interrupted, run_job
-from pgbench.records import EPISODES, METRICS, read_status, seed_dir
-from pgbench.train import Trainer
+from pgbench.runs.checkpoint import load_checkpoint, save_checkpoint
+from pgbench.runs.job import Interrupted, run_job
+from pgbench.runs.records import EPISODES, METRICS, read_status, seed_dir
+from pgbench.runs.trainer import Trainer
 
 DETERMINISTIC = ("metrics.csv", "episodes.csv")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pgbench.train import Trainer
+from pgbench.runs.trainer import Trainer
 
 NORMALIZED = ("hyperparameters.normalize_observation=true", "hyperparameters.normalize_reward=true")
 TASKS = {

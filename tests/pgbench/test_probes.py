@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pgbench.train import Trainer
+from pgbench.runs.trainer import Trainer
 
 ALGORITHMS = ("reinforce", "vpg", "npg", "trpo")
 QUICK = (

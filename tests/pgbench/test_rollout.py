@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-
-from pgbench.errors import UserError
 from pgbench.rollout import Collector
 from pgbench.state import initial_state
+
+from pgbench.errors import UserError
 
 
 def collect(small, *overrides: str, windows: int = 3):

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pgbench.lock import Held, holder, lock
-from pgbench.records import read_status
+from pgbench.runs.lock import Held, holder, lock
+from pgbench.runs.records import read_status
 from sweeps.__main__ import main
 
 ENV = {**os.environ, "PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{Path(__file__).parents[2]}", "COLUMNS": "120"}
@@ -178,7 +178,7 @@ def test_two_sweeps_share_the_work(begin, tmp_path):
 
 
 def test_a_lock_has_one_holder_and_goes_with_its_process(tmp_path):
-    code = "import sys, time, pathlib, pgbench.lock\nwith pgbench.lock.lock(pathlib.Path(sys.argv[1])): time.sleep(60)"
+    code = "import sys; from pathlib import Path as P; import time\nfrom pgbench.runs.lock import lock\nwith lock(P(sys.argv[1])): time.sleep(60)"
     other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env=ENV)
     wait_for(lambda: holder(tmp_path))
     assert f"process {other.pid} on " in holder(tmp_path)

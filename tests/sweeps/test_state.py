@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from pgbench.config import compose
-from pgbench.lock import lock
-from pgbench.records import read_status, seed_dir, write_status
+from pgbench.runs.lock import lock
+from pgbench.runs.records import read_status, seed_dir, write_status
 from sweeps.plan import Unit
 from sweeps.state import ENDS, after, mark_pending, record_failure
 

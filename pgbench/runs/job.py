@@ -1,7 +1,8 @@
-"""One job on disk: directories, resuming, records, checkpoints, tracking around the training loop.
+"""One job on disk: directories, resuming, records, checkpoints, snapshots and evaluations around the training loop.
 
 A run (one seed of a job) is pending, then running, then done, diverged or failed. A running run whose process has gone
-resumes from its last checkpoint; its tables are cut back to what they held then, so the records come out the same.
+resumes from its last checkpoint; its tables are cut back to what they held then, so the records come out the same. A
+done run that is asked for more steps goes on from its end in the same way.
 """
 
 import contextlib
@@ -15,36 +16,45 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 
-from pgbench.checkpoint import load_checkpoint, save_checkpoint
+from pgbench.after.evaluation import run_episodes
 from pgbench.config import Config
 from pgbench.errors import UserError
-from pgbench.measure import measure
-from pgbench.provenance import provenance
-from pgbench.records import (
+from pgbench.files import write_atomic
+from pgbench.runs.checkpoint import load_checkpoint, save_checkpoint
+from pgbench.runs.provenance import append_provenance
+from pgbench.runs.records import (
     CONFIG,
     ERROR,
+    EVALUATIONS,
+    EVALUATIONS_FILE,
+    FORMAT,
+    POLICY,
     Records,
+    is_over,
+    merge_rows,
+    policy_file,
     read_status,
     seed_dir,
-    write_atomic,
-    write_measurements,
     write_status,
 )
-from pgbench.tracking import make_tracker
-from pgbench.train import Trainer
+from pgbench.runs.tracking import make_tracker
+from pgbench.runs.trainer import Trainer
 
 STATUS_SECONDS = 1.0
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE, errno.ENFILE)
+EVALUATION_STREAM = 4
+"""Child of SeedSequence(seed) that evaluations during training draw from; training has 0 and 1, measurements 2."""
 
 stop = threading.Event()
 """Set by a signal handler: `run_job` then checkpoints after the iteration in flight and raises Interrupted."""
 
 
 class Interrupted(Exception):
-    """The job was asked to stop; the same command goes on from its checkpoint."""
+    """The job was asked to stop; the same command resumes from its checkpoint."""
 
 
 def run_job(
@@ -53,13 +63,14 @@ def run_job(
     """Trains the seeds of a job (all by default) in lockstep and gives each one's final status.
 
     `show` hears about once a second how many environment steps all of them have done.
-    Runs already done or diverged are left alone; the rest resume. Raises UserError for what a user can mend,
-    Interrupted after `stop`; any other exception is recorded with its traceback as the failure of its runs.
+    Runs that are over are left alone; the rest resume. Raises UserError for what a user can mend, Interrupted after
+    `stop`; any other exception is recorded with its traceback as the failure of its runs.
     """
     torch.set_num_threads(1)
     seeds = config.seed_list if seeds is None else tuple(seeds)
-    statuses = {seed: read_status(seed_dir(config.job_dir, seed))["status"] for seed in seeds}
-    todo = [seed for seed in seeds if statuses[seed] not in ("done", "diverged")]
+    found = {seed: read_status(seed_dir(config.job_dir, seed)) for seed in seeds}
+    statuses = {seed: status["status"] for seed, status in found.items()}
+    todo = [seed for seed in seeds if not is_over(found[seed], config.total_steps)]
     if todo:
         trainer = Trainer(config, todo)
         try:
@@ -72,7 +83,7 @@ def run_job(
             if isinstance(error, OSError) and error.errno in DISK_ERRORS:
                 raise UserError(
                     f"{config.job_dir}: {error.strerror}; records up to the last iteration are kept, and the same "
-                    "command goes on from the last checkpoint"
+                    "command resumes from the last checkpoint"
                 ) from error
             raise
         finally:
@@ -92,33 +103,22 @@ def _record_failure(config: Config, seeds: Sequence[int], error: BaseException) 
 
 def _prepare(config: Config, seeds: Sequence[int]) -> None:
     """Makes the runs' directories and writes or checks their config.yaml."""
-    made_with = provenance(torch.get_num_threads())
     for seed in seeds:
         directory = seed_dir(config.job_dir, seed)
         try:
             directory.mkdir(parents=True, exist_ok=True)
             (directory / ERROR).unlink(missing_ok=True)
-            path = directory / CONFIG
-            if path.exists():
-                _check_identity(config, path)
-            else:
-                content = {
-                    "seed": seed,
-                    "job": config.job_name,
-                    "config": config.identity,
-                    "provenance": made_with,
-                }
-                write_atomic(path, yaml.safe_dump(content, sort_keys=False).encode(), durable=True)
+            content = {
+                "format": FORMAT,
+                "seed": seed,
+                "job": config.job_name,
+                "config": config.recorded,
+                "reads": list(config.algorithm.reads),
+                "total_steps": config.total_steps,
+            }
+            write_atomic(directory / CONFIG, yaml.safe_dump(content, sort_keys=False).encode(), durable=True)
         except OSError as error:
             raise UserError(f"output_dir: cannot write {directory}: {error.strerror}") from None
-
-
-def _check_identity(config: Config, path: Path) -> None:
-    held = yaml.safe_load(path.read_text())
-    if not isinstance(held, dict) or held.get("config") != config.identity:
-        raise UserError(
-            f"output_dir: {path.parent} holds a run of another config (see {path}); choose another output_dir"
-        )
 
 
 class _Run:
@@ -134,6 +134,7 @@ class _Run:
                 trainer.load(s, saved)
                 self.seconds_before = max(self.seconds_before, saved["seconds"])
             self.records.append(Records(directory, saved["sizes"] if saved else None))
+            append_provenance(directory, env_steps=trainer.account(s).env_steps, total_steps=config.total_steps)
         self.tracker = make_tracker(config, trainer.seeds)
         self.started = self.last_status = self.last_checkpoint = time.monotonic()
         self.statuses: dict[int, str] = {}
@@ -145,12 +146,18 @@ class _Run:
     def until_done(self) -> dict[int, str]:
         """Iterates until every seed is done or diverged."""
         try:
+            for s in range(len(self.directories)):
+                self._snapshots(s, before=self._steps(s) - 1)
             self._report(range(len(self.directories)))
             self._settle()
             while len(self.statuses) < len(self.directories):
+                before = [self._steps(s) for s in range(len(self.directories))]
                 for s, (row, episodes) in self.trainer.iterate().items():
-                    self.records[s].append(row, episodes, self.seconds)
+                    numbered = [(row["iteration"], *episode) for episode in episodes]
+                    self.records[s].append(row, numbered, self.seconds)
                     self.tracker.log(self.trainer.seeds[s], row)
+                    self._snapshots(s, before[s])
+                    self._evaluate(s, before[s])
                 self._settle()
                 self._keep()
         finally:
@@ -160,21 +167,33 @@ class _Run:
                 records.close()
         return self.statuses
 
+    def _steps(self, s: int) -> int:
+        return self.trainer.account(s).env_steps
+
+    def _snapshots(self, s: int, before: int) -> None:
+        """Keeps the policies of the snapshots that the last iteration has come to."""
+        for steps in self.config.snapshots:
+            if before < steps <= self._steps(s):
+                self.trainer.policy(s).save(self.directories[s] / policy_file(steps))
+
+    def _evaluate(self, s: int, before: int) -> None:
+        """Evaluates the policy if the last iteration has come to a multiple of evaluation.every."""
+        evaluation, steps = self.config.evaluation, self._steps(s)
+        if evaluation.every is None or before // evaluation.every == steps // evaluation.every:
+            return
+        stream = np.random.SeedSequence(self.trainer.seeds[s], spawn_key=(EVALUATION_STREAM, steps))
+        found = run_episodes(self.trainer.policy(s), evaluation.episodes, stream, evaluation.deterministic)
+        record_evaluation(self.directories[s], steps, evaluation.deterministic, *found)
+
     def _settle(self) -> None:
         """Closes the runs that have ended."""
-        for s in (~self.trainer.live).nonzero()[0].tolist():
+        for s in np.flatnonzero(~self.trainer.live).tolist():
             seed = self.trainer.seeds[s]
             if seed not in self.statuses:
                 self.statuses[seed] = "diverged" if self.trainer.diverged[s] else "done"
                 self._checkpoint(s)
-                self._measure(s)
                 write_status(self.directories[s], self.statuses[seed], **self._progress(s))
                 self.tracker.finish(seed, self.statuses[seed])
-
-    def _measure(self, s: int) -> None:
-        if self.config.measure != "none" and not self.trainer.diverged[s]:
-            rows = measure(self.trainer.state.rows(slice(s, s + 1)), self.config, self.trainer.seeds[s])
-            write_measurements(self.directories[s], rows)
 
     def _keep(self) -> None:
         """Progress about once a second, checkpoints every checkpoint_seconds or when asked to stop."""
@@ -194,18 +213,30 @@ class _Run:
         self.records[s].sync()
         content = {**self.trainer.save(s), "sizes": self.records[s].sizes(), "seconds": self.seconds}
         save_checkpoint(self.directories[s], content)
+        self.trainer.policy(s).save(self.directories[s] / POLICY)
 
     def _report(self, which: Sequence[int]) -> None:
         for s in which:
             write_status(self.directories[s], "running", **self._progress(s))
-        self.show(sum(self.trainer.account(s).env_steps for s in range(len(self.directories))))
+        self.show(sum(self._steps(s) for s in range(len(self.directories))))
 
     def _progress(self, s: int) -> dict[str, Any]:
         return {
-            "iteration": int(self.trainer.iterations[s]),
-            "env_steps": self.trainer.account(s).env_steps,
+            "iteration": self.trainer.iterations[s],
+            "env_steps": self._steps(s),
             "total_steps": self.config.total_steps,
             "seconds": self.seconds,
             "pid": os.getpid(),
             "host": socket.gethostname(),
         }
+
+
+def record_evaluation(
+    directory: Path, env_steps: int, deterministic: bool, returns: np.ndarray, lengths: np.ndarray
+) -> None:
+    """Writes the evaluation of a policy into its run's evaluations.csv, in place of an earlier one of the same kind."""
+    rows = [
+        (env_steps, episode, value, length, int(deterministic))
+        for episode, (value, length) in enumerate(zip(returns.tolist(), lengths.tolist(), strict=True))
+    ]
+    merge_rows(directory / EVALUATIONS_FILE, tuple(EVALUATIONS), ("env_steps", "deterministic"), rows)

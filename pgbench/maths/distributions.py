@@ -22,6 +22,9 @@ class Distribution(Protocol):
     def sample(self, y: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """Actions a ~ pi(.; y)."""
 
+    def mode(self, y: np.ndarray) -> np.ndarray:
+        """The most likely actions."""
+
     def log_prob(self, y: Tensor, a: Tensor) -> Tensor:
         """log pi(a; y) [...]."""
 
@@ -51,6 +54,9 @@ class Categorical:
 
     def sample(self, y: np.ndarray, noise: np.ndarray) -> np.ndarray:
         return np.argmax(y + noise, -1)
+
+    def mode(self, y: np.ndarray) -> np.ndarray:
+        return np.argmax(y, -1)
 
     def log_prob(self, y: Tensor, a: Tensor) -> Tensor:
         return y.log_softmax(-1).gather(-1, a.unsqueeze(-1)).squeeze(-1)
@@ -91,6 +97,9 @@ class DiagonalGaussian:
 
     def sample(self, y: np.ndarray, noise: np.ndarray) -> np.ndarray:
         return y[..., : self.n_actions] + np.exp(y[..., self.n_actions :]) * noise
+
+    def mode(self, y: np.ndarray) -> np.ndarray:
+        return y[..., : self.n_actions]
 
     def log_prob(self, y: Tensor, a: Tensor) -> Tensor:
         """-1/2 sum (z^2 + 2 log std + log 2 pi), z = (a - mean) / std."""

@@ -8,13 +8,14 @@ import torch
 
 from pgbench.algorithms import UPDATES
 from pgbench.config import Config
-from pgbench.critic import Metrics
-from pgbench.envs import stepped_together
-from pgbench.rollout import Account, Collector
-from pgbench.state import State, initial_state, stack, where
+from pgbench.experience.accounts import Account, Episode
+from pgbench.experience.collector import Collector
+from pgbench.experience.environments import stepped_together
+from pgbench.learning.learner import Learner, initial_learner
+from pgbench.learning.surrogate import Metrics
+from pgbench.policy import Policy
 
 Row = dict[str, Any]
-Episode = tuple[Any, ...]
 
 
 class Trainer:
@@ -25,21 +26,19 @@ class Trainer:
     """
 
     def __init__(self, config: Config, seeds: Sequence[int]):
-        self.config, self.seeds = config, tuple(seeds)
+        self.config = config = config.effective
+        self.seeds = tuple(seeds)
         spawned = [np.random.SeedSequence(seed).spawn(2) for seed in seeds]
         streams = [experience for _, experience in spawned]
         groups = [streams] if stepped_together(config.env) else [[stream] for stream in streams]
         self.collectors = [Collector(config, group) for group in groups]
         envs = self.collectors[0].envs
-        self.state: State = initial_state(
-            config,
-            envs.obs.shape[-1],
-            envs.n_actions,
-            envs.discrete,
-            [np.random.default_rng(init) for init, _ in spawned],
-        )
-        self.iterations = np.zeros(len(seeds), int)
-        self.diverged = np.zeros(len(seeds), bool)
+        self.learners: list[Learner] = [
+            initial_learner(config, envs.obs.shape[-1], envs.actions, np.random.default_rng(init))
+            for init, _ in spawned
+        ]
+        self.iterations = [0] * len(self.seeds)
+        self.diverged = [False] * len(self.seeds)
 
     def _collector(self, s: int) -> tuple[Collector, int]:
         """Who collects for the s-th seed, and its index there."""
@@ -50,65 +49,86 @@ class Trainer:
         collector, row = self._collector(s)
         return collector.accounts[row]
 
+    def policy(self, s: int) -> Policy:
+        """The s-th seed's policy as it is now."""
+        collector, row = self._collector(s)
+        learner, envs = self.learners[s], collector.envs
+        return Policy(
+            learner.network,
+            learner.distribution,
+            learner.theta,
+            envs.obs.shape[-1],
+            collector.normalizers[row].standardizer,
+            envs.actions,
+            self.config.env,
+            learner.critic,
+            learner.phi,
+            {
+                "algorithm": self.config.algorithm.name,
+                "job": self.config.job_name,
+                "seed": self.seeds[s],
+                "env_steps": self.account(s).env_steps,
+            },
+        )
+
     @property
     def live(self) -> np.ndarray:
         """Which seeds still train, bool [S]: neither diverged nor at total_steps."""
         steps = np.array([self.account(s).env_steps for s in range(len(self.seeds))])
-        return (steps < self.config.total_steps) & ~self.diverged
+        return (steps < self.config.total_steps) & ~np.array(self.diverged)
 
     @torch.inference_mode()
     def iterate(self) -> dict[int, tuple[Row, list[Episode]]]:
-        """Collects, updates, and gives each live seed's row of metrics and rows of finished episodes, by index."""
-        live, theta = self.live, self.state.theta.numpy()
-        states = [self.state.rows(slice(s, s + 1)) for s in range(len(self.seeds))]
+        """Collects, updates, and gives each live seed's row of metrics and its finished episodes, by index."""
+        live, update = self.live, UPDATES[self.config.algorithm.name]
         found: dict[int, tuple[Row, list[Episode]]] = {}
         first = 0
         for collector in self.collectors:
-            group = slice(first, first := first + collector.n_seeds)
+            group = slice(first, first := first + len(collector.accounts))
             if not live[group].any():
                 continue
-            rollout, episodes = collector.collect(self.state.policy, theta[group], live[group])
-            for row in np.flatnonzero(live[group]).tolist():  # one by one: its batch then stays in cache
-                s, update = group.start + row, UPDATES[self.config.algorithm.name]
-                states[s], metrics = update(states[s], rollout.rows(slice(row, row + 1)), self.config)
+            learners = self.learners[group]
+            network = learners[0].network.act([learner.theta for learner in learners])
+            batches = collector.collect(network, learners[0].distribution, live[group])
+            for row, (rollout, episodes) in batches.items():  # one by one: a batch then stays in cache
+                s = group.start + row
+                learner, metrics = update(self.learners[s], rollout, self.config)
                 self.iterations[s] += 1
-                found[s] = self._row(s, metrics), [(int(self.iterations[s]), *episode) for episode in episodes[row]]
-        new = stack(states)
-        finite = new.finite()
-        self.state = where(finite, new, self.state)
-        self.diverged |= ~finite.numpy()
+                found[s] = self._row(s, metrics), episodes
+                if learner.finite:
+                    self.learners[s] = learner
+                else:
+                    self.diverged[s] = True
         return found
 
     def _row(self, s: int, metrics: Metrics) -> Row:
         account = self.account(s)
         episode_return, episode_length = account.trailing()
         progress = {
-            "iteration": int(self.iterations[s]),
+            "iteration": self.iterations[s],
             "env_steps": account.env_steps,
             "episodes": account.episodes,
             "episode_return": episode_return,
             "episode_length": episode_length,
         }
-        return progress | {name: values.item() for name, values in metrics.items()}
+        return progress | {name: x.item() if isinstance(x, torch.Tensor) else x for name, x in metrics.items()}
 
     def save(self, s: int) -> dict[str, Any]:
         """All that the s-th seed needs to go on bit for bit."""
         collector, row = self._collector(s)
         return {
-            "iteration": int(self.iterations[s]),
-            "state": {name: tensor[s].clone() for name, tensor in self.state.tensors().items()},
+            "iteration": self.iterations[s],
+            "learner": self.learners[s].tensors(),
             "collector": collector.save(row),
         }
 
-    @torch.inference_mode()
     def load(self, s: int, saved: dict[str, Any]) -> None:
         """The inverse of `save`."""
         self.iterations[s] = saved["iteration"]
-        for name, tensor in self.state.tensors().items():
-            tensor[s] = saved["state"][name]
+        self.learners[s] = self.learners[s].with_tensors(saved["learner"])
         collector, row = self._collector(s)
         collector.load(row, saved["collector"])
 
     def close(self) -> None:
         for collector in self.collectors:
-            collector.envs.close()
+            collector.close()

@@ -1,10 +1,10 @@
-"""Measurements of a policy at the end of its run, for figures of the slides' arguments: `measure=...`, off by default.
+"""Measurements of a policy, for figures of the slides' arguments: `python -m pgbench.measure`.
 
-They collect data of their own, with random numbers of their own, so that a run's other records do not depend on them.
-Rows are those of measurements.csv (pgbench/records.py). All of it is for one seed.
+They collect data of their own, with random numbers of their own. Rows are those of measurements.csv
+(pgbench/runs/records.py) but for env_steps.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -12,13 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pgbench.advantages import estimate
 from pgbench.algorithms.npg import natural_gradient_step
 from pgbench.config import Config
-from pgbench.natural import dot
-from pgbench.rollout import Collector, Rollout
-from pgbench.state import State
-from pgbench.surrogate import Surrogate
+from pgbench.errors import UserError
+from pgbench.experience.collector import Collector
+from pgbench.experience.rollout import Rollout
+from pgbench.learning.advantages import estimate
+from pgbench.learning.learner import Learner, learner_of
+from pgbench.learning.surrogate import Surrogate
+from pgbench.maths.natural import dot
+from pgbench.policy import Policy
 
 BATCHES = 32
 EPISODES = 16
@@ -55,18 +58,14 @@ DISTANCES = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0])
 Row = tuple[str, float, str, float]
 
 
-def measure(state: State, config: Config, seed: int) -> Iterator[Row]:
-    """The rows of the measurement that the config names."""
-    kinds = {"gradient_variance": gradient_variance, "policy_path": policy_path}
-    yield from kinds[config.measure](state, config, seed)
-
-
-def gradient_variance(state: State, config: Config, seed: int) -> Iterator[Row]:
+def gradient_variance(learner: Learner, config: Config, seed: int) -> Iterator[Row]:
     """Each Phi_t's gradient estimate g^ = 1/m sum_i sum_t Phi_t grad log pi on the same batches of m = EPISODES
     complete episodes: its variance tr Cov g^, and the squared norm of its bias against REFERENCE, E g^ - E g^_ref (an
     unbiased estimate, which may be negative: the mean product of the differences in two batches)."""
-    rollouts = list(episodes(state, config, seed, BATCHES))
-    g = {name: torch.stack([sample_gradient(state, rollout, config, name) for rollout in rollouts]) for name in WEIGHTS}
+    rollouts = list(episodes(learner, config, seed, BATCHES))
+    g = {
+        name: torch.stack([sample_gradient(learner, rollout, config, name) for rollout in rollouts]) for name in WEIGHTS
+    }
     for name, estimates in g.items():
         difference = estimates - g[REFERENCE]
         yield name, float("nan"), "variance", float(estimates.var(0).sum())
@@ -75,7 +74,7 @@ def gradient_variance(state: State, config: Config, seed: int) -> Iterator[Row]:
             yield name, float("nan"), "squared_bias", float(difference.mean(0).square().sum() - chance)
 
 
-def sample_gradient(state: State, rollout: Rollout, config: Config, name: str) -> Tensor:
+def sample_gradient(learner: Learner, rollout: Rollout, config: Config, name: str) -> Tensor:
     """g^ [P] of one batch of EPISODES episodes: a sum over steps and a mean over episodes, as the slides have it."""
     weight, hp = WEIGHTS[name], config.hyperparameters
     changed = replace(
@@ -89,24 +88,24 @@ def sample_gradient(state: State, rollout: Rollout, config: Config, name: str) -
         ),
         hyperparameters=replace(hp, gamma=hp.gamma if weight.discounted else 1.0),
     )
-    batch = estimate(state, rollout, changed)
-    return Surrogate(state, batch).gradient()[0].double() * (batch.phi.shape[1] / EPISODES)
+    batch = estimate(learner, rollout, changed)
+    return Surrogate(learner, batch).gradient().double() * (len(batch.weights) / EPISODES)
 
 
-def policy_path(state: State, config: Config, seed: int) -> Iterator[Row]:
+def policy_path(learner: Learner, config: Config, seed: int) -> Iterator[Row]:
     """KL(theta_k || theta_k + d) for steps d of given lengths along a batch's gradient and its natural gradient."""
     config = replace(config, algorithm=replace(config.algorithm, collect="episodes"))
-    surrogate = Surrogate(state, estimate(state, next(episodes(state, config, seed, 1)), config))
+    surrogate = Surrogate(learner, estimate(learner, next(episodes(learner, config, seed, 1)), config))
     g = surrogate.gradient()
     natural, _ = natural_gradient_step(surrogate, g, config.hyperparameters)
     for name, direction in (("vanilla", g), ("natural", natural)):
         unit: Tensor = direction / dot(direction, direction).sqrt()
         for distance in DISTANCES.tolist():
-            _, kl = surrogate.evaluate(slice(None), state.theta + distance * unit)
+            _, kl = surrogate.evaluate(learner.theta + distance * unit)
             yield name, distance, "kl", float(kl)
 
 
-def episodes(state: State, config: Config, seed: int, batches: int) -> Iterator[Rollout]:
+def episodes(learner: Learner, config: Config, seed: int, batches: int) -> Iterator[Rollout]:
     """Batches of EPISODES complete episodes each, all from their start, under the seed's policy."""
     collecting = replace(
         config,
@@ -114,8 +113,27 @@ def episodes(state: State, config: Config, seed: int, batches: int) -> Iterator[
         hyperparameters=replace(config.hyperparameters, n_envs=EPISODES, n_steps=1),
     )
     collector = Collector(collecting, np.random.SeedSequence(seed, spawn_key=(STREAM,)).spawn(batches))
-    theta = np.repeat(state.theta.numpy(), batches, 0)
-    rollout, _ = collector.collect(state.policy, theta, np.ones(batches, bool))
-    collector.envs.close()
+    network = learner.network.act([learner.theta] * batches)
+    found = collector.collect(network, learner.distribution, np.ones(batches, bool))
+    collector.close()
     for k in range(batches):
-        yield rollout.rows(slice(k, k + 1))
+        yield found[k][0]
+
+
+def measure(policy: Policy, config: Config, seed: int, kind: str) -> Iterator[Row]:
+    """The rows of a kind of KINDS. `config` is that of the run the policy comes from; what its algorithm does not read
+    (conjugate gradient, for VPG) has the defaults. Raises UserError where observations or rewards are normalised, or
+    the critic is missing that a weight needs."""
+    hp = config.hyperparameters
+    if hp.normalize_observation or hp.normalize_reward:
+        raise UserError(f"{kind} needs observations and rewards as they are: train with normalize_* off")
+    if policy.critic is None:
+        raise UserError(f"{kind} needs a critic: algorithm '{config.algorithm.name}' was trained without one")
+    with torch.inference_mode():
+        yield from KINDS[kind](learner_of(policy), config, seed)
+
+
+KINDS: dict[str, Callable[[Learner, Config, int], Iterator[Row]]] = {
+    "gradient_variance": gradient_variance,
+    "policy_path": policy_path,
+}

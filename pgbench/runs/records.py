@@ -2,14 +2,19 @@
 
 One directory a seed, `<output_dir>/<job>/seed-<k>/`:
 
-    config.yaml     seed, job name, resolved config, provenance (git commit, versions, CPU, threads)
-    status.json     pending, running, done, diverged or failed, with progress
-    metrics.csv     a row an iteration: the columns of METRICS
-    episodes.csv    a row a finished episode: the columns of EPISODES
-    times.csv       a row an iteration: the columns of TIMES; apart, since time alone differs between equal runs
-    measurements.csv    with measure=..., once at the end: the columns of MEASUREMENTS
-    checkpoint.pt   what is needed to go on (pgbench/checkpoint.py)
-    error.txt       the traceback of a failure
+    config.yaml         seed, job name, and the config: those keys that the algorithm reads
+    provenance.jsonl    a line for each process that trained the run: code, versions, CPU, threads
+    status.json         pending, running, done, diverged or failed, with progress
+    metrics.csv         a row per iteration: the columns of METRICS
+    episodes.csv        a row per finished episode: the columns of EPISODES
+    times.csv           a row per iteration: the columns of TIMES; apart, since time alone differs between equal runs
+    evaluations.csv     a row per evaluated episode: the columns of EVALUATIONS
+    measurements.csv    what `python -m pgbench.measure` found: the columns of MEASUREMENTS
+    policy.pt           the policy as it is (pgbench/policy.py)
+    policy-<steps>.pt   the policy as it was then, for each of `snapshots`
+    checkpoint.pt       what is needed to go on (pgbench/runs/checkpoint.py)
+    lock                who trains the run now (pgbench/runs/lock.py)
+    error.txt           the traceback of a failure
 
 A row is one unbuffered write after its iteration, so a crash loses at most the iteration in flight. Floats are written
 so that reading gives the same float back.
@@ -24,16 +29,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-CONFIG, STATUS, METRICS_FILE, EPISODES_FILE, TIMES_FILE, MEASUREMENTS_FILE, CHECKPOINT, ERROR = (
-    "config.yaml",
-    "status.json",
-    "metrics.csv",
-    "episodes.csv",
-    "times.csv",
-    "measurements.csv",
-    "checkpoint.pt",
-    "error.txt",
-)
+from pgbench.files import write_atomic
+
+FORMAT = 2
+"""Of the files below, written into config.yaml. Version 0.1.0 wrote none."""
+
+CONFIG = "config.yaml"
+PROVENANCE = "provenance.jsonl"
+STATUS = "status.json"
+METRICS_FILE = "metrics.csv"
+EPISODES_FILE = "episodes.csv"
+TIMES_FILE = "times.csv"
+EVALUATIONS_FILE = "evaluations.csv"
+MEASUREMENTS_FILE = "measurements.csv"
+POLICY = "policy.pt"
+CHECKPOINT = "checkpoint.pt"
+ERROR = "error.txt"
 STATUSES = ("pending", "running", "done", "diverged", "failed")
 
 METRICS = {
@@ -66,7 +77,15 @@ TIMES = {
     "iteration": "as in metrics.csv",
     "seconds": "wall-clock seconds of training up to the end of this iteration; seeds in lockstep share them",
 }
+EVALUATIONS = {
+    "env_steps": "environment steps of the seed that the evaluated policy had seen",
+    "episode": "number of the episode in its evaluation, from 0",
+    "return": "undiscounted return",
+    "length": "steps",
+    "deterministic": "1 if the most likely actions were taken, 0 if they were drawn",
+}
 MEASUREMENTS = {
+    "env_steps": "environment steps of the seed that the measured policy had seen",
     "subject": "what was measured: a weight Phi_t of the gradient, or a direction from theta",
     "distance": "||d|| of the step along a direction; empty otherwise",
     "quantity": "variance (tr Cov of the gradient estimate), squared_bias (of its mean, can be negative) or kl (nats)",
@@ -77,28 +96,6 @@ MEASUREMENTS = {
 def seed_dir(job_dir: Path, seed: int) -> Path:
     """The directory of one seed's records."""
     return job_dir / f"seed-{seed}"
-
-
-def write_atomic(path: Path, data: bytes, durable: bool = False) -> None:
-    """Writes a file whole or not at all: a reader sees the old content or the new. `durable` survives a power cut."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(part, "wb") as file:
-        file.write(data)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    os.replace(part, path)
-    if durable:
-        sync_dir(path.parent)
-
-
-def sync_dir(path: Path) -> None:
-    """Makes renames and new files in a directory survive a power cut."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def write_status(directory: Path, status: str, **fields: Any) -> None:
@@ -117,11 +114,43 @@ def read_status(directory: Path) -> dict[str, Any]:
         return {"status": "pending"}
 
 
-def write_measurements(directory: Path, rows: Iterable[Sequence[Any]]) -> None:
-    """Writes measurements.csv whole."""
+def is_over(status: Mapping[str, Any], total_steps: int) -> bool:
+    """Whether a run of this status has nothing left to train: it diverged, or is done and has so many steps."""
+    return status["status"] == "diverged" or (
+        status["status"] == "done" and status.get("env_steps", total_steps) >= total_steps
+    )
+
+
+def policy_file(steps: int) -> str:
+    """The name of a snapshot."""
+    return f"policy-{steps}.pt"
+
+
+def read_rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
+    """The rows of a small table, none where it does not exist; a torn last row, or another header, is left out."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    whole = text[: text.rfind("\n") + 1]
+    rows = list(csv.DictReader(io.StringIO(whole)))
+    return [row for row in rows if row.keys() == set(columns)]
+
+
+def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Writes a small table whole."""
     lines = io.StringIO()
-    csv.writer(lines, lineterminator="\n").writerows([MEASUREMENTS, *([_cell(cell) for cell in row] for row in rows)])
-    write_atomic(directory / MEASUREMENTS_FILE, lines.getvalue().encode())
+    csv.writer(lines, lineterminator="\n").writerows([tuple(columns), *([_cell(cell) for cell in row] for row in rows)])
+    write_atomic(path, lines.getvalue().encode())
+
+
+def merge_rows(path: Path, columns: Sequence[str], keys: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Adds rows to a small table, in place of those there that agree with one of them in all `keys`."""
+    places = [list(columns).index(key) for key in keys]
+    new = [[_cell(cell) for cell in row] for row in rows]
+    gone = {tuple(row[place] for place in places) for row in new}
+    old = [list(row.values()) for row in read_rows(path, columns)]
+    write_rows(path, columns, [*(row for row in old if tuple(row[place] for place in places) not in gone), *new])
 
 
 class Table:

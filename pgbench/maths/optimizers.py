@@ -1,4 +1,4 @@
-"""First-order steps on rows of parameters."""
+"""First-order steps on parameter vectors."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class Adam(NamedTuple):
-    """Adam's moments m, v [S, P] and its step count t [S, 1], one optimiser a row (Kingma and Ba 2015)."""
+    """Adam's moments m, v [P] and its step count t [] (Kingma and Ba 2015)."""
 
     m: Tensor
     v: Tensor
@@ -15,12 +15,12 @@ class Adam(NamedTuple):
 
     @classmethod
     def zeros(cls, theta: Tensor) -> "Adam":
-        return cls(torch.zeros_like(theta), torch.zeros_like(theta), theta.new_zeros(len(theta), 1))
+        return cls(torch.zeros_like(theta), torch.zeros_like(theta), theta.new_zeros(()))
 
     def step(
         self, g: Tensor, rate: float, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8
     ) -> tuple["Adam", Tensor]:
-        """The optimiser after gradient g [S, P], and the ascent step rate m^ / (sqrt v^ + eps) [S, P]."""
+        """The optimiser after gradient g [P], and the ascent step rate m^ / (sqrt v^ + eps) [P]."""
         t = self.t + 1
         m = torch.lerp(self.m, g, 1 - beta1)
         v = torch.addcmul(self.v * beta2, g, g, value=1 - beta2)

@@ -1,4 +1,4 @@
-"""Checkpoints that hold tensors and builtins only, so that loading a stranger's can execute nothing."""
+"""Files of tensors, arrays and builtins, so that loading a stranger's can execute nothing."""
 
 import io
 from pathlib import Path
@@ -8,33 +8,26 @@ import numpy as np
 import torch
 
 from pgbench.errors import UserError
-from pgbench.records import CHECKPOINT, write_atomic
-
-FORMAT = 1
+from pgbench.files import write_atomic
 
 
-def save_checkpoint(directory: Path, content: dict[str, Any]) -> None:
-    """Writes checkpoint.pt whole or not at all, also through a power cut. `content`: builtins, tensors, arrays."""
+def save_tensors(path: Path, content: dict[str, Any], version: int) -> None:
+    """Writes a file whole or not at all, also through a power cut. `content`: builtins, tensors, arrays."""
     buffer = io.BytesIO()
-    torch.save({"format": FORMAT, **_pack(content)}, buffer)
-    write_atomic(directory / CHECKPOINT, buffer.getvalue(), durable=True)
+    torch.save({"format": version, **_pack(content)}, buffer)
+    write_atomic(path, buffer.getvalue(), durable=True)
 
 
-def load_checkpoint(directory: Path) -> dict[str, Any] | None:
-    """The content of checkpoint.pt, or None where there is none. Raises UserError if it cannot be used."""
-    path = directory / CHECKPOINT
-    if not path.exists():
-        return None
+def load_tensors(path: Path, version: int, remedy: str) -> dict[str, Any]:
+    """What `save_tensors` wrote. Raises UserError, which ends in `remedy`, if it cannot be used."""
     try:
         content = torch.load(path, weights_only=True)
-        version = content.pop("format")
+        found = content.pop("format")
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path}: not a readable checkpoint ({reason}); delete it to start the run anew") from None
-    if version != FORMAT:
-        raise UserError(
-            f"{path}: written by another version of pgbench (format {version}, here {FORMAT}); use another output_dir"
-        )
+        raise UserError(f"{path}: not readable ({reason}); {remedy}") from None
+    if found != version:
+        raise UserError(f"{path}: written by another version of pgbench (format {found}, here {version}); {remedy}")
     unpacked: dict[str, Any] = _unpack(content)
     return unpacked
 
