@@ -358,6 +358,23 @@ def check_overrides(overrides: list[str]) -> None:
             raise UserError(f"{key}: no such key{nearest(key, allowed)} (python -m pgbench --help lists them)")
 
 
+def with_overrides(config: Config, overrides: list[str]) -> Config:
+    """A config with some keys changed, by `key=value` as the command line takes them. Raises UserError."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    check_overrides(overrides)
+    values: dict[str, Any] = to_plain(config)
+    for override in OverridesParser.create().parse_overrides(overrides):
+        if override.key_or_group in GROUPS or override.is_sweep_override():
+            raise UserError(f"{override.key_or_group}: a run's record fixes the groups; give single keys")
+        *path, last = override.key_or_group.split(".")
+        changed: Any = override.value()
+        for key in reversed([*path, last]):
+            changed = {key: changed}
+        values = merge(values, changed)
+    return validate(values)
+
+
 def compose(overrides: list[str]) -> Config:
     """The job's config from `key=value` overrides, as the command line takes them. Raises UserError."""
     from hydra import compose as hydra_compose

@@ -113,9 +113,7 @@ class Policy:
         """
         x = np.asarray(obs, np.float32)
         if x.ndim not in (1, 2) or x.shape[-1] != self.obs_size:
-            raise ValueError(
-                f"observations of shape {x.shape}, expected ({self.obs_size},) or (batch, {self.obs_size})"
-            )
+            raise ValueError(f"obs: got shape {x.shape}, expected ({self.obs_size},) or (batch, {self.obs_size})")
         acted = self.actions.to_env(self.raw(x.reshape(-1, self.obs_size), deterministic, rng))
         return acted if x.ndim == 2 else acted[0]
 

@@ -1,4 +1,4 @@
-"""`python -m sweeps`: runs a sweep, or goes on with it."""
+"""`python -m sweeps`: runs a sweep, or resumes it."""
 
 import shlex
 import signal
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pgbench.errors import UserError
+from pgbench.runs.code import take_stock
 from sweeps.expand import descriptions, expand, load
 from sweeps.options import describe, parse
 
@@ -46,12 +47,18 @@ def run(arguments: Sequence[str], trainer: str) -> int:
     if options.sweep is None and not overrides:
         raise UserError(f"sweep: missing, allowed is {', '.join(descriptions())} or the path of a YAML file")
     sweep = load(options.sweep) if options.sweep else {}
-    jobs = resolve(expand(sweep, {**overrides, "output_dir": [str(writable(options.output_dir))]}))
+    asked = expand(sweep, {**overrides, "output_dir": [str(writable(options.output_dir))]})
+    jobs = resolve(asked)
 
     stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop.receive)
-    show = Progress(jobs, Console())
+    console = Console()
+    if len(jobs) < len(asked):
+        console.print(f"{len(asked)} jobs are {len(jobs)}: the others differ in nothing that their algorithm reads")
+    for line in take_stock((job, job.seed_list) for job in jobs):
+        console.print(line, highlight=False)
+    show = Progress(jobs, console)
     units = split([(job, show.open_seeds(job)) for job in jobs], options.n_jobs, options.seeds_per_process)
     failed = 0
     if units:
@@ -66,7 +73,7 @@ def run(arguments: Sequence[str], trainer: str) -> int:
     show.console.print(show.table())
     show.say(f"{show.line()} · took {duration(time.monotonic() - begun)} · records in {options.output_dir}")
     if failed or stop:
-        show.say(f"the same command goes on with what is not done: python -m sweeps {shlex.join(arguments)}")
+        show.say(f"re-run the same command to resume what is not done: python -m sweeps {shlex.join(arguments)}")
     return 128 + stop.signal if stop.signal else int(failed > 0)
 
 

@@ -32,7 +32,9 @@ class Unit:
 
 
 def resolve(jobs: Iterable[Overrides]) -> list[Config]:
-    """The config of each job; jobs with the same records are one, with the seeds of both. Raises UserError.
+    """The config of each job; jobs with the same identity are one, with the seeds of both and the more steps.
+
+    A grid over a key that an algorithm does not read thus trains it once. Raises UserError.
 
     Hydra composes each distinct choice of groups once; values are set without it, so 10,000 jobs take seconds.
     """
@@ -42,7 +44,9 @@ def resolve(jobs: Iterable[Overrides]) -> list[Config]:
         same = found.setdefault(config.job_name, config)
         if same is not config:
             seeds = tuple(sorted({*same.seed_list, *config.seed_list}))
-            found[config.job_name] = replace(same, seeds=seeds)
+            steps = max(same.total_steps, config.total_steps)
+            snapshots = tuple(sorted({*same.snapshots, *config.snapshots}))
+            found[config.job_name] = replace(same, seeds=seeds, total_steps=steps, snapshots=snapshots)
     return list(found.values())
 
 

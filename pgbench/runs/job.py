@@ -21,7 +21,7 @@ import torch
 import yaml
 
 from pgbench.after.evaluation import run_episodes
-from pgbench.config import Config
+from pgbench.config import Config, merge
 from pgbench.errors import UserError
 from pgbench.files import write_atomic
 from pgbench.runs.checkpoint import load_checkpoint, save_checkpoint
@@ -82,8 +82,8 @@ def run_job(
             _record_failure(config, todo, error)
             if isinstance(error, OSError) and error.errno in DISK_ERRORS:
                 raise UserError(
-                    f"{config.job_dir}: {error.strerror}; records up to the last iteration are kept, and the same "
-                    "command resumes from the last checkpoint"
+                    f"{config.job_dir}: {error.strerror}; records up to the last iteration are kept, and re-running "
+                    "the same command resumes from the last checkpoint"
                 ) from error
             raise
         finally:
@@ -108,17 +108,32 @@ def _prepare(config: Config, seeds: Sequence[int]) -> None:
         try:
             directory.mkdir(parents=True, exist_ok=True)
             (directory / ERROR).unlink(missing_ok=True)
-            content = {
-                "format": FORMAT,
-                "seed": seed,
-                "job": config.job_name,
-                "config": config.recorded,
-                "reads": list(config.algorithm.reads),
-                "total_steps": config.total_steps,
-            }
-            write_atomic(directory / CONFIG, yaml.safe_dump(content, sort_keys=False).encode(), durable=True)
+            _write_config(config, seed, directory / CONFIG)
         except OSError as error:
             raise UserError(f"output_dir: cannot write {directory}: {error.strerror}") from None
+
+
+def _write_config(config: Config, seed: int, path: Path) -> None:
+    """Writes config.yaml where there is none or a damaged one. Raises UserError over one of another config."""
+    content = {
+        "format": FORMAT,
+        "seed": seed,
+        "job": config.job_name,
+        "config": config.recorded,
+        "reads": list(config.algorithm.reads),
+        "total_steps": config.total_steps,
+    }
+    try:
+        held = yaml.safe_load(path.read_text(encoding="utf-8"))
+        kept = merge(held["config"], {"hyperparameters": {"name": config.hyperparameters.name}})
+    except (FileNotFoundError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        held = kept = None
+    if kept not in (None, config.recorded):
+        raise UserError(
+            f"output_dir: {path.parent} holds a run of another config (see {path}); choose another output_dir"
+        )
+    if held is None or held.get("total_steps") != config.total_steps:
+        write_atomic(path, yaml.safe_dump(content, sort_keys=False).encode(), durable=True)
 
 
 class _Run:

@@ -41,10 +41,11 @@ def build(overrides: Sequence[str]) -> Advance:
         before = sum(reached)
         for _ in range(iterations):
             for s, (row, episodes) in trainer.iterate().items():
-                records[s].append(row, episodes, time.monotonic() - started)
+                numbered = [(row["iteration"], *episode) for episode in episodes]
+                records[s].append(row, numbered, time.monotonic() - started)
                 reached[s] = row["env_steps"]
         assert Path(directory.name).exists()
-        assert not trainer.diverged.any()
+        assert not any(trainer.diverged)
         return {"steps": sum(reached) - before}
 
     return advance

@@ -104,5 +104,5 @@ def test_a_signal_stops_after_a_checkpoint(number: int, status: int, tmp_path: P
     process.send_signal(number)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == status
-    assert "the same command goes on" in stderr
+    assert "re-run the same command to resume" in stderr
     assert list(tmp_path.glob("runs/*/seed-0/checkpoint.pt"))
