@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgbench.after.evaluation import evaluate
-from pgbench.config import Config, compose
+from pgbench.composition import compose
+from pgbench.config import Config
 from pgbench.errors import UserError
 from pgbench.experience.objects import make_env
 from pgbench.policy import Policy

@@ -7,7 +7,7 @@ action = policy.act(observation, deterministic=True)
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ from torch import Tensor
 from pgbench.config import Env, Hyperparameters, to_plain
 from pgbench.errors import UserError
 from pgbench.maths.distributions import Categorical, DiagonalGaussian, Distribution
+from pgbench.maths.modules import ModuleNetwork
 from pgbench.maths.moments import Standardizer
 from pgbench.maths.networks import MLP, Act, Network
+from pgbench.plugins import load
 from pgbench.tensors import load_tensors, save_tensors
 
 FORMAT = 1
@@ -58,9 +60,21 @@ class ActionSpace:
 
 
 def policy_network(hp: Hyperparameters, obs_size: int, actions: ActionSpace) -> Network:
-    """A policy's network: logits, or means and log standard deviations, which do not depend on the state."""
+    """A policy's network: logits, or means and log standard deviations, which do not depend on the state. Raises
+    UserError."""
     free = 0 if actions.discrete else actions.size
-    return MLP((obs_size, *hp.hidden, actions.size), hp.activation, free, 0.01, hp.log_std_init)
+    if hp.network == "mlp":
+        return MLP((obs_size, *hp.hidden, actions.size), hp.activation, free, 0.01, hp.log_std_init)
+    return _module(
+        hp.network, {"obs_size": obs_size, "outputs": actions.size, **hp.network_kwargs}, free, hp.log_std_init
+    )
+
+
+def critic_network(hp: Hyperparameters, obs_size: int) -> Network:
+    """A critic's network. Raises UserError."""
+    if hp.critic_network == "mlp":
+        return MLP((obs_size, *hp.critic_hidden, 1), hp.critic_activation)
+    return _module(hp.critic_network, {"obs_size": obs_size, "outputs": 1, **hp.critic_network_kwargs})
 
 
 def make_distribution(actions: ActionSpace) -> Distribution:
@@ -68,8 +82,21 @@ def make_distribution(actions: ActionSpace) -> Distribution:
     return Categorical(actions.size) if actions.discrete else DiagonalGaussian(actions.size)
 
 
+def _module(name: str, kwargs: Mapping[str, Any], free: int = 0, free_init: float = 0.0) -> ModuleNetwork:
+    """A network that is a torch.nn.Module. Nothing but such a class is called. Raises UserError."""
+    made = load(name, "network")
+    if not (isinstance(made, type) and issubclass(made, torch.nn.Module)):
+        raise UserError(f"network: '{name}' is no torch.nn.Module")
+    try:
+        return ModuleNetwork(partial(made, **kwargs), {"name": name, "kwargs": dict(kwargs)}, free, free_init)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"network: '{name}' with {dict(kwargs)}: {' '.join(str(error).split())}") from None
+
+
 def network_spec(network: Network) -> dict[str, Any]:
     """Plain values that `make_network` makes the network of."""
+    if isinstance(network, ModuleNetwork):
+        return {**network.origin, "free": network.free, "free_init": network.free_init}
     assert isinstance(network, MLP)
     return {"name": "mlp", **asdict(network)}
 
@@ -77,7 +104,9 @@ def network_spec(network: Network) -> dict[str, Any]:
 def make_network(spec: Mapping[str, Any]) -> Network:
     """The inverse of `network_spec`."""
     values: dict[str, Any] = {name: x for name, x in spec.items() if name != "name"}
-    return MLP(**{**values, "sizes": tuple(values["sizes"])})
+    if spec["name"] == "mlp":
+        return MLP(**{**values, "sizes": tuple(values["sizes"])})
+    return _module(spec["name"], **values)
 
 
 @dataclass(frozen=True)

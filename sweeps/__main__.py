@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from pgbench.composition import check
+from pgbench.composition import split as split_arguments
 from pgbench.errors import UserError
 from pgbench.runs.code import take_stock
 from sweeps.expand import descriptions, expand, load
@@ -19,11 +21,14 @@ TRAINER = "pgbench.runs.job"
 
 def main(arguments: Sequence[str], trainer: str = TRAINER) -> int:
     """Gives the exit status: 0 all done, 1 some failed, 2 a mistake in the command, 130 or 143 stopped by a signal."""
-    if {"-h", "--help"} & set(arguments):
-        print(describe(descriptions()))
-        return 0
     try:
-        return run(arguments, trainer)
+        overrides, config_dirs, flags = split_arguments(arguments)
+        if {"-h", "--help"} & set(flags):
+            print(describe(descriptions(config_dirs)))
+            return 0
+        if flags:
+            raise UserError(f"{flags[0]}: no such option; write key=value, --config-dir DIR or --help")
+        return run(arguments, overrides, config_dirs, trainer)
     except UserError as error:
         print(f"sweeps: error: {error}", file=sys.stderr)
         return 2
@@ -32,7 +37,7 @@ def main(arguments: Sequence[str], trainer: str = TRAINER) -> int:
         return 2
 
 
-def run(arguments: Sequence[str], trainer: str) -> int:
+def run(arguments: Sequence[str], given: Sequence[str], config_dirs: Sequence[str], trainer: str) -> int:
     """Expands, plans, drives, closes; `main` says what it gives. Raises UserError before anything is trained."""
     from rich.console import Console
 
@@ -43,12 +48,13 @@ def run(arguments: Sequence[str], trainer: str) -> int:
     from sweeps.state import mark_pending
 
     begun = time.monotonic()
-    options, overrides = parse(arguments)
+    check([], config_dirs)
+    options, overrides = parse(given)
     if options.sweep is None and not overrides:
-        raise UserError(f"sweep: missing, allowed is {', '.join(descriptions())} or the path of a YAML file")
-    sweep = load(options.sweep) if options.sweep else {}
+        raise UserError(f"sweep: missing, allowed is {', '.join(descriptions(config_dirs))} or the path of a YAML file")
+    sweep = load(options.sweep, config_dirs) if options.sweep else {}
     asked = expand(sweep, {**overrides, "output_dir": [str(writable(options.output_dir))]})
-    jobs = resolve(asked)
+    jobs = resolve(asked, config_dirs)
 
     stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -81,7 +81,7 @@ def _override_values(overrides: list[str]) -> dict[str, list[Any]]:
 def check_key(key: str) -> None:
     """Raises UserError with the nearest key there is, unless `key` is a config key or group of a job."""
     allowed = [*GROUPS, *(name for name, _ in keys()), "env.kwargs.*"]
-    if key not in allowed and not key.startswith("env.kwargs."):
+    if key not in allowed and not key.startswith(("env.kwargs.", "hyperparameters.")):  # the job's schema knows those
         raise UserError(f"{key}: no such key{nearest(key, [*OPTIONS, *allowed])} (python -m sweeps --help lists them)")
 
 

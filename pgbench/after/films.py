@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pgbench.errors import UserError
-from pgbench.experience.objects import GymEnvs
+from pgbench.experience.objects import GymEnvs, make_env
 from pgbench.policy import Policy
 
 SUFFIXES = (".mp4", ".gif")
@@ -29,6 +29,12 @@ class Episode:
         starts, noise = np.random.SeedSequence(seed).spawn(2)
         self.rng = np.random.default_rng(noise)
         env = replace(policy.env, kwargs={**policy.env.kwargs, "render_mode": render_mode})
+        plain = make_env(policy.env)
+        modes = plain.metadata.get("render_modes") or []
+        plain.close()
+        if render_mode not in modes:
+            offered = f"it offers {', '.join(modes)}" if modes else "it has no render modes"
+            raise UserError(f"cannot draw '{policy.env.id}' in render_mode {render_mode}: {offered}")
         self.envs = GymEnvs(env, 1, [starts])
         self.fps = float(self.envs.envs[0].metadata.get("render_fps", 30))
         self.steps, self.total = 0, 0.0

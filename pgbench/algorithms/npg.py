@@ -9,6 +9,7 @@ with x = F^-1 g from conjugate gradient on F x = g, which needs only products F 
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from pgbench.config import Config, Hyperparameters
@@ -27,6 +28,7 @@ def natural_gradient_step(surrogate: Surrogate, g: Tensor, hp: Hyperparameters) 
     return natural_step(x, g, hp.delta), {"cg_residual": residual, "natural_norm": dot(g, x)}
 
 
+@torch.inference_mode()  # no autograd: the derivatives are written out
 def update(learner: Learner, rollout: Rollout, config: Config) -> tuple[Learner, Metrics]:
     """One iteration of NPG."""
     batch = estimate(learner, rollout, config)

@@ -9,6 +9,8 @@ with the first i in 0..L for which L(theta_k, theta_k+1) >= 0 and KL(theta_k || 
 
 from dataclasses import replace
 
+import torch
+
 from pgbench.algorithms.npg import natural_gradient_step
 from pgbench.config import Config
 from pgbench.experience.rollout import Rollout
@@ -19,6 +21,7 @@ from pgbench.learning.surrogate import Metrics, Surrogate
 from pgbench.maths.natural import dot, line_search
 
 
+@torch.inference_mode()  # no autograd: the derivatives are written out
 def update(learner: Learner, rollout: Rollout, config: Config) -> tuple[Learner, Metrics]:
     """One iteration of TRPO."""
     hp = config.hyperparameters

@@ -5,6 +5,8 @@ g = 1/B sum_t A_t grad log pi(a_t | s_t),    theta_k+1 = theta_k + alpha g    (o
 
 from dataclasses import replace
 
+import torch
+
 from pgbench.config import Config
 from pgbench.experience.rollout import Rollout
 from pgbench.learning.advantages import estimate
@@ -13,6 +15,7 @@ from pgbench.learning.learner import Learner
 from pgbench.learning.surrogate import Metrics, Surrogate
 
 
+@torch.inference_mode()  # no autograd: the derivatives are written out
 def update(learner: Learner, rollout: Rollout, config: Config) -> tuple[Learner, Metrics]:
     """One iteration of REINFORCE or VPG."""
     hp = config.hyperparameters

@@ -1,5 +1,6 @@
 """What a person types. What all commands share: a user's mistake is one line on stderr and exit status 2."""
 
+import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
@@ -26,6 +27,13 @@ def as_command(main: Callable[[Sequence[str] | None], None]) -> Callable[..., in
         return 0
 
     return command
+
+
+def add_config_dir(parser: argparse.ArgumentParser) -> None:
+    """The option by which commands over runs find code of one's own."""
+    parser.add_argument(
+        "--config-dir", action="append", default=[], metavar="DIR", help="as it was trained with, for code beside it"
+    )
 
 
 def in_parallel(work: Callable[..., str], runs: Iterable[Path], n_jobs: int | None, *arguments: object) -> int:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pgbench.after.evaluation import run_episodes
-from pgbench.commands import as_command, in_parallel
+from pgbench.commands import add_config_dir, as_command, in_parallel
 from pgbench.errors import UserError
+from pgbench.plugins import look_beside
 from pgbench.policy import Policy
 from pgbench.runs.find import find_runs
 from pgbench.runs.job import record_evaluation
@@ -36,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--stochastic", action="store_true", help="draw actions (default: the most likely ones)")
     parser.add_argument("--seed", type=int, default=1, help="of the episodes (default: 1)")
     parser.add_argument("--n-jobs", type=int, help="processes (default: the cores there are)")
+    add_config_dir(parser)
     return parser
 
 
@@ -43,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Evaluates every run below the directories. Raises UserError if any could not be evaluated."""
     options = parser().parse_args(arguments)
+    look_beside(options.config_dir)
     if options.episodes < 1:
         raise UserError(f"--episodes: got {options.episodes}, allowed is at least 1")
     runs = find_runs(options.directories)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pgbench.after.measurements import KINDS, measure
-from pgbench.commands import as_command, in_parallel
+from pgbench.commands import add_config_dir, as_command, in_parallel
 from pgbench.errors import UserError
+from pgbench.plugins import look_beside
 from pgbench.policy import Policy
 from pgbench.runs.find import find_runs, seed_of
 from pgbench.runs.lock import lock
@@ -34,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("directories", nargs="+", metavar="DIR", help="runs, jobs or output_dirs")
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS), help="default: all of them")
     parser.add_argument("--n-jobs", type=int, help="processes (default: the cores there are)")
+    add_config_dir(parser)
     return parser
 
 
@@ -41,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures every run below the directories. Raises UserError if any could not be measured."""
     options = parser().parse_args(arguments)
+    look_beside(options.config_dir)
     failed = in_parallel(measure_run, find_runs(options.directories), options.n_jobs, options.kinds)
     if failed:
         raise UserError(f"{failed} runs were not measured")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pgbench.after.films import Episode, write_film
 from pgbench.api import load_policy
-from pgbench.commands import as_command
+from pgbench.commands import add_config_dir, as_command
+from pgbench.plugins import look_beside
 from pgbench.runs.records import policy_file
 
 
@@ -22,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of the episode (default: 0)")
     parser.add_argument("--stochastic", action="store_true", help="draw actions (default: the most likely ones)")
     parser.add_argument("--steps", type=int, metavar="N", help="stop after so many (default: at the episode's end)")
+    add_config_dir(parser)
     return parser
 
 
@@ -29,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Plays one episode and says what it returned. Raises UserError."""
     options = parser().parse_args(arguments)
+    look_beside(options.config_dir)
     policy = load_policy(options.run if options.snapshot is None else options.run / policy_file(options.snapshot))
     window = options.video is None and bool(os.environ.get("DISPLAY"))
     episode = Episode(policy, options.seed, not options.stochastic, "human" if window else "rgb_array")

@@ -1,19 +1,23 @@
-"""`python -m pgbench`: trains one job; with -m, Hydra's multirun."""
+"""`python -m pgbench`: trains one job; with -m, Hydra's multirun; `rerun RUN` makes a recorded run again."""
 
 import signal
 import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
-
 from pgbench.commands import fail
-from pgbench.config import CONF, Config, check_overrides, compose, keys, validate, with_overrides
+from pgbench.composition import check, choices, compose, for_hydra, parse, searchpath, split, with_overrides
+from pgbench.config import CONF, GROUPS, Config, keys, to_plain, validate
 from pgbench.errors import UserError
 from pgbench.runs.recorded import read_config
+
+HELP = """pgbench trains one job: one algorithm on one environment over some seeds.
+  python -m pgbench algorithm=trpo env=cartpole seeds=10 total_steps=200000 output_dir=runs
+  python -m pgbench rerun runs/trpo-CartPole-v1-0123456789/seed-0 output_dir=again     makes a recorded run again
+  python -m pgbench -m algorithm=vpg,npg env=cartpole hydra/launcher=joblib            Hydra's multirun
+  python -m pgbench algorithm=ppo --config-dir examples/ppo/conf                       configs and code of your own"""
 
 
 def run(config: Config, bar: bool) -> None:
@@ -51,62 +55,82 @@ def tell(line: str) -> None:
     print(f"pgbench: {line}", file=sys.stderr)
 
 
-@hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
-def hydra_main(composed: DictConfig) -> None:
-    """What Hydra calls with each job's config."""
-    values: Any = OmegaConf.to_container(composed, resolve=True)
-    config = validate(values)
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        run(config, bar=False)
-        return
-    try:
-        run(config, bar=sys.stderr.isatty())
-    except UserError as error:
-        fail(error)
-        sys.exit(2)
+def rerun(arguments: Sequence[str]) -> Config:
+    """`rerun RUN [key=value ...]`: the config of a run's record, with changes. Raises UserError."""
+    if not arguments or "=" in arguments[0]:
+        raise UserError("rerun: give a run's directory or its config.yaml, then key=value as usual")
+    return with_overrides(read_config(Path(arguments[0])), arguments[1:])
 
 
-def expand(overrides: list[str]) -> list[list[str]]:
-    """The overrides of each job of a multirun, without those for Hydra itself."""
+def describe(config_dirs: Sequence[str]) -> str:
+    """The text of --help."""
+    config = compose([], config_dirs)
+
+    def default(key: str) -> Any:
+        value: Any = to_plain(config)
+        for part in key.split("."):
+            value = value[part]
+        return "null" if value is None else str(value).lower() if isinstance(value, bool) else value
+
+    groups = [f"  {group:<18}{', '.join(choices(group, config_dirs))}" for group in GROUPS]
+    rows = [f"  {f'{key}={default(key)}':<52} {meaning}" for key, meaning in keys()]
+    head = [HELP, "", "== Groups and their choices (group=choice) ==", *groups, "", "== Keys (key=value) =="]
+    foot = ["", "Any Gymnasium environment: env.id=Some-v1 or env.id=module:Some-v1."]
+    return "\n".join([*head, *rows, *foot])
+
+
+def expand(overrides: Sequence[str]) -> list[list[str]]:
+    """The overrides of each job of a multirun, without those for Hydra itself. Raises UserError."""
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-    from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    check_overrides(overrides)
-    mine = [override for override in overrides if not override.startswith("hydra")]
-    (jobs,) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(mine), None)
+    mine = [override for override in parse(overrides) if not override.key_or_group.startswith("hydra")]
+    (jobs,) = BasicSweeper.split_arguments(mine, None)
     return [list(job) for job in jobs]
 
 
-def rerun(arguments: list[str]) -> Config:
-    """`python -m pgbench rerun RUN [key=value ...]`: the config of a run's record, with changes."""
-    if not arguments or "=" in arguments[0]:
-        raise UserError("rerun: give a run's directory or its config.yaml, then key=value as usual")
-    path = Path(arguments[0])
-    return with_overrides(read_config(path), arguments[1:])
+def multirun(overrides: Sequence[str], config_dirs: Sequence[str], flags: Sequence[str]) -> int:
+    """Hydra's own command: -m, --cfg, its launchers; gives the exit status. Raises UserError before anything is
+    trained; what a job meets later is told, and the others go on."""
+    import hydra
+    from omegaconf import DictConfig, OmegaConf
+
+    check(parse(overrides), config_dirs)
+    for job in expand(overrides):
+        compose(job, config_dirs)
+
+    with tempfile.NamedTemporaryFile("r", prefix="pgbench-") as mistakes:
+        path = mistakes.name
+
+        def task(composed: DictConfig) -> None:
+            content: Any = OmegaConf.to_container(composed, resolve=True)
+            try:
+                run(validate(content), bar=False)
+            except UserError as error:  # perhaps in a process of a launcher
+                fail(error)
+                with open(path, "a") as file:
+                    file.write("1")
+
+        search = [searchpath(config_dirs)] if config_dirs else []
+        sys.argv[1:] = [*flags, *for_hydra(overrides, config_dirs), *search]
+        hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(task)()
+        return 2 if mistakes.read() else 0
 
 
-def main() -> int:
-    """Gives the exit status. Checks the command line before Hydra sees it, so that a mistake is one line."""
-    arguments = sys.argv[1:]
-    flags = [argument for argument in arguments if argument.startswith("-")]
-    overrides = [argument for argument in arguments if "=" in argument and not argument.startswith("-")]
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; gives its exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
         if arguments[:1] == ["rerun"]:
             run(rerun(arguments[1:]), bar=sys.stderr.isatty())
             return 0
-        if not flags:
-            compose(arguments)
-        elif set(flags) <= {"-m", "--multirun"}:
-            for job in expand(overrides):
-                compose(job)
+        overrides, config_dirs, flags = split(arguments)
+        if {"-h", "--help"} & set(flags):
+            print(describe(config_dirs))
+        elif flags or any(override.key_or_group.startswith("hydra") for override in parse(overrides)):
+            return multirun(overrides, config_dirs, flags)
+        else:
+            run(compose(overrides, config_dirs), bar=sys.stderr.isatty())
     except UserError as error:
         fail(error)
         return 2
-    try:
-        hydra_main()
-    finally:
-        if {"-h", "--help"} & set(flags):
-            width = max(len(name) for name, _ in keys())
-            print("== What the keys mean ==\n")
-            print("\n".join(f"{name:{width}}  {meaning}" for name, meaning in keys()))
     return 0

@@ -50,5 +50,5 @@ class Account:
 
     def load(self, saved: dict[str, Any]) -> None:
         """The inverse of `save`."""
-        vars(self).update(saved)
+        vars(self).update({**saved, "running_return": saved["running_return"].copy()})
         self.recent = deque(map(tuple, saved["recent"]), TRAILING)

@@ -11,6 +11,7 @@ from gymnasium import spaces
 
 from pgbench.config import Env
 from pgbench.errors import UserError
+from pgbench.plugins import load
 from pgbench.policy import ActionSpace
 
 
@@ -21,6 +22,9 @@ def make_env(env: Env) -> gym.Env:
             warnings.simplefilter("ignore", DeprecationWarning)
             _hush_mujoco(env.id)
             made = gym.make(env.id, disable_env_checker=True, **env.kwargs)
+            for wrapper in env.wrappers:
+                keywords = {key: value for key, value in wrapper.items() if key != "wrapper"}
+                made = load(wrapper["wrapper"], "env.wrappers")(made, **keywords)
     except (gym.error.Error, ImportError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())
         hint = f" with env.kwargs={env.kwargs}" if env.kwargs else ""

@@ -6,10 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pgbench.config import Config
+from pgbench.config import ADVANTAGES, Config
 from pgbench.experience.rollout import Rollout
 from pgbench.learning.learner import Learner
+from pgbench.learning.weights import Steps
 from pgbench.maths import returns
+from pgbench.plugins import load
 
 
 @dataclass(frozen=True)
@@ -52,23 +54,10 @@ def values(learner: Learner, rollout: Rollout, config: Config) -> tuple[np.ndarr
 def policy_weights(config: Config, r: np.ndarray, v: np.ndarray, v_next: np.ndarray, last: np.ndarray) -> np.ndarray:
     """Phi_t [T, N] as `algorithm.advantage` names it, before baseline "batch_mean" and standardisation
     (slides, "General Policy Gradient")."""
-    hp = config.hyperparameters
-    match config.algorithm.advantage:
-        case "trajectory_return":
-            weight = returns.trajectory_return(r, v_next, last, hp.gamma)
-        case "reward_to_go":
-            weight = returns.reward_to_go(r, v_next, last, hp.gamma)
-        case "q_value":
-            weight = r + hp.gamma * v_next
-        case "advantage":
-            return returns.reward_to_go(r, v_next, last, hp.gamma) - v
-        case "td_residual":
-            return returns.td_residual(r, v, v_next, hp.gamma)
-        case "n_step":
-            return returns.n_step_advantage(r, v, v_next, last, hp.gamma, hp.n_step)
-        case "gae":
-            return returns.gae(r, v, v_next, last, hp.gamma, hp.gae_lambda)
-    return weight - v if config.algorithm.baseline == "learned" else weight
+    name = config.algorithm.advantage
+    weight = load(name if ":" in name else f"pgbench.learning.weights:{name}", "algorithm.advantage")
+    weights: np.ndarray = weight(Steps(r, v, v_next, last), config.hyperparameters)
+    return weights - v if config.algorithm.baseline == "learned" and name not in ADVANTAGES else weights
 
 
 def estimate(learner: Learner, rollout: Rollout, config: Config) -> Batch:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pgbench.config import Config
 from pgbench.errors import UserError
+from pgbench.plugins import source
 from pgbench.runs.lock import Held, lock
 from pgbench.runs.records import CHECKPOINT, PROVENANCE, is_over, policy_file, read_status, seed_dir
 
@@ -19,9 +20,27 @@ RETIRED = "retired"
 """Directory of a job's runs that were trained anew, `<seed>-<time>`; nothing reads it."""
 
 
+def code(config: Config) -> str:
+    """A digest of the source that decides what a job records: ours, and the modules it names by `module:name`."""
+    own = hashlib.sha256()
+    modules = own_modules(config)
+    for module in modules:
+        own.update(f"{module}\n".encode() + source(module))
+    return _package() + (f"+{own.hexdigest()[:12]}" if modules else "")
+
+
+def own_modules(config: Config) -> list[str]:
+    """The modules outside this package and Gymnasium that a job names."""
+    hp = config.effective.hyperparameters
+    specs = [config.algorithm.update, config.algorithm.advantage, hp.network, config.env.id]
+    specs += [hp.critic_network] if config.algorithm.uses_critic else []
+    specs += [str(wrapper.get("wrapper")) for wrapper in config.env.wrappers]
+    modules = {spec.partition(":")[0] for spec in specs if ":" in spec}
+    return sorted(module for module in modules if module.partition(".")[0] not in ("pgbench", "gymnasium"))
+
+
 @cache
-def code() -> str:
-    """A digest of the source that decides what a run records."""
+def _package() -> str:
     digest = hashlib.sha256()
     for part in NUMBERS:
         for path in sorted((PACKAGE / part).rglob("*.py")) or [PACKAGE / part]:
@@ -46,11 +65,12 @@ def take_stock(jobs: Iterable[tuple[Config, Sequence[int]]]) -> list[str]:
     """
     over, half, retired, short = [], [], [], []
     for config, seeds in jobs:
+        mine = code(config)
         for seed in seeds:
             directory = seed_dir(config.job_dir, seed)
             status = read_status(directory)
             maker, ended = made_by(directory), is_over(status, config.total_steps)
-            if maker not in (None, code()):
+            if maker not in (None, mine):
                 if config.other_code == "retrain":
                     retired.append(_retire(directory))
                     continue

@@ -21,6 +21,7 @@ import torch
 import yaml
 
 from pgbench.after.evaluation import run_episodes
+from pgbench.algorithms import own_metrics
 from pgbench.config import Config, merge
 from pgbench.errors import UserError
 from pgbench.files import write_atomic
@@ -122,6 +123,7 @@ def _write_config(config: Config, seed: int, path: Path) -> None:
         "config": config.recorded,
         "reads": list(config.algorithm.reads),
         "total_steps": config.total_steps,
+        **({"metrics": own} if (own := own_metrics(config)) else {}),
     }
     try:
         held = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -148,8 +150,8 @@ class _Run:
             if saved:
                 trainer.load(s, saved)
                 self.seconds_before = max(self.seconds_before, saved["seconds"])
-            self.records.append(Records(directory, saved["sizes"] if saved else None))
-            append_provenance(directory, env_steps=trainer.account(s).env_steps, total_steps=config.total_steps)
+            self.records.append(Records(directory, saved["sizes"] if saved else None, trainer.metrics))
+            append_provenance(directory, config, env_steps=trainer.account(s).env_steps, total_steps=config.total_steps)
         self.tracker = make_tracker(config, trainer.seeds)
         self.started = self.last_status = self.last_checkpoint = time.monotonic()
         self.statuses: dict[int, str] = {}

@@ -15,13 +15,14 @@ import gymnasium
 import numpy
 import torch
 
+from pgbench.config import Config
 from pgbench.runs.code import PACKAGE, code
 from pgbench.runs.records import PROVENANCE
 
 
-def provenance() -> dict[str, Any]:
+def provenance(config: Config) -> dict[str, Any]:
     """Code, git commit and whether the tree differs from it, versions, CPU, cores and the threads torch uses."""
-    return {"time": time.time(), **_constant(), "threads": torch.get_num_threads()}
+    return {"time": time.time(), "code": code(config), **_constant(), "threads": torch.get_num_threads()}
 
 
 @cache
@@ -30,7 +31,6 @@ def _constant() -> dict[str, Any]:
 
     return {
         "pgbench": pgbench.__version__,
-        "code": code(),
         "git_commit": _git("rev-parse", "HEAD"),
         "git_dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
         "python": platform.python_version(),
@@ -46,9 +46,9 @@ def _constant() -> dict[str, Any]:
     }
 
 
-def append_provenance(directory: Path, **fields: Any) -> None:
+def append_provenance(directory: Path, config: Config, **fields: Any) -> None:
     """Adds a line to a run's provenance.jsonl."""
-    line = json.dumps({**provenance(), **fields}) + "\n"
+    line = json.dumps({**provenance(config), **fields}) + "\n"
     with open(directory / PROVENANCE, "a", encoding="utf-8") as file:
         file.write(line)
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-from pgbench.config import Config, compose, merge, to_plain, validate
+from pgbench.composition import compose
+from pgbench.config import Config, merge, to_plain, validate
 from pgbench.errors import UserError
 from pgbench.runs.records import CONFIG, FORMAT
 

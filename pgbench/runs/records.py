@@ -192,18 +192,21 @@ def _cell(value: Any) -> str:
 class Records:
     """The three tables of one seed, open for writing."""
 
-    def __init__(self, directory: Path, sizes: Mapping[str, int] | None = None):
-        """`sizes`: bytes of each table to keep, as `sizes()` gave them at a checkpoint; None starts anew."""
-        sizes = sizes or {}
+    def __init__(
+        self, directory: Path, sizes: Mapping[str, int] | None = None, metrics: Iterable[str] = tuple(METRICS)
+    ):
+        """`sizes`: bytes of each table to keep, as `sizes()` gave them at a checkpoint; None starts anew. `metrics`:
+        columns of metrics.csv."""
+        sizes, self.metrics = sizes or {}, tuple(metrics)
         self.tables = {
             name: Table(directory / name, columns, sizes.get(name, 0))
-            for name, columns in ((METRICS_FILE, METRICS), (EPISODES_FILE, EPISODES), (TIMES_FILE, TIMES))
+            for name, columns in ((METRICS_FILE, self.metrics), (EPISODES_FILE, EPISODES), (TIMES_FILE, TIMES))
         }
 
     def append(self, metrics: Mapping[str, Any], episodes: Iterable[Sequence[Any]], seconds: float) -> None:
         """Writes one iteration: the episodes it finished, its metrics, its time."""
         self.tables[EPISODES_FILE].append(episodes)
-        self.tables[METRICS_FILE].append([[metrics.get(name, float("nan")) for name in METRICS]])
+        self.tables[METRICS_FILE].append([[metrics.get(name, float("nan")) for name in self.metrics]])
         self.tables[TIMES_FILE].append([[metrics["iteration"], round(seconds, 6)]])
 
     def sizes(self) -> dict[str, int]:

@@ -6,16 +6,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from pgbench.algorithms import UPDATES
+from pgbench.algorithms import load_update, own_metrics
 from pgbench.config import Config
+from pgbench.errors import UserError
 from pgbench.experience.accounts import Account, Episode
 from pgbench.experience.collector import Collector
 from pgbench.experience.environments import stepped_together
 from pgbench.learning.learner import Learner, initial_learner
 from pgbench.learning.surrogate import Metrics
 from pgbench.policy import Policy
+from pgbench.runs.records import METRICS
 
 Row = dict[str, Any]
+ALGORITHM_STREAM = 3
+"""Child of SeedSequence(seed) that `learner.rng` draws from; 0 and 1 are parameters and experience."""
 
 
 class Trainer:
@@ -33,9 +37,16 @@ class Trainer:
         groups = [streams] if stepped_together(config.env) else [[stream] for stream in streams]
         self.collectors = [Collector(config, group) for group in groups]
         envs = self.collectors[0].envs
+        self.update, self.metrics = load_update(config), {**METRICS, **own_metrics(config)}
         self.learners: list[Learner] = [
-            initial_learner(config, envs.obs.shape[-1], envs.actions, np.random.default_rng(init))
-            for init, _ in spawned
+            initial_learner(
+                config,
+                envs.obs.shape[-1],
+                envs.actions,
+                np.random.default_rng(init),
+                np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(ALGORITHM_STREAM,))),
+            )
+            for seed, (init, _) in zip(self.seeds, spawned, strict=True)
         ]
         self.iterations = [0] * len(self.seeds)
         self.diverged = [False] * len(self.seeds)
@@ -77,10 +88,9 @@ class Trainer:
         steps = np.array([self.account(s).env_steps for s in range(len(self.seeds))])
         return (steps < self.config.total_steps) & ~np.array(self.diverged)
 
-    @torch.inference_mode()
     def iterate(self) -> dict[int, tuple[Row, list[Episode]]]:
         """Collects, updates, and gives each live seed's row of metrics and its finished episodes, by index."""
-        live, update = self.live, UPDATES[self.config.algorithm.name]
+        live = self.live
         found: dict[int, tuple[Row, list[Episode]]] = {}
         first = 0
         for collector in self.collectors:
@@ -92,7 +102,7 @@ class Trainer:
             batches = collector.collect(network, learners[0].distribution, live[group])
             for row, (rollout, episodes) in batches.items():  # one by one: a batch then stays in cache
                 s = group.start + row
-                learner, metrics = update(self.learners[s], rollout, self.config)
+                learner, metrics = self.update(self.learners[s], rollout, self.config)
                 self.iterations[s] += 1
                 found[s] = self._row(s, metrics), episodes
                 if learner.finite:
@@ -111,6 +121,12 @@ class Trainer:
             "episode_return": episode_return,
             "episode_length": episode_length,
         }
+        unknown = metrics.keys() - self.metrics.keys()
+        if unknown or metrics.keys() & progress.keys():
+            wrong = ", ".join(sorted(unknown or metrics.keys() & progress.keys()))
+            raise UserError(
+                f"algorithm.update: '{self.config.algorithm.update}' gives {wrong}, which its METRICS does not declare"
+            )
         return progress | {name: x.item() if isinstance(x, torch.Tensor) else x for name, x in metrics.items()}
 
     def save(self, s: int) -> dict[str, Any]:
@@ -119,6 +135,7 @@ class Trainer:
         return {
             "iteration": self.iterations[s],
             "learner": self.learners[s].tensors(),
+            "rng": self.learners[s].rng.bit_generator.state,
             "collector": collector.save(row),
         }
 
@@ -126,6 +143,7 @@ class Trainer:
         """The inverse of `save`."""
         self.iterations[s] = saved["iteration"]
         self.learners[s] = self.learners[s].with_tensors(saved["learner"])
+        self.learners[s].rng.bit_generator.state = saved["rng"]
         collector, row = self._collector(s)
         collector.load(row, saved["collector"])
 

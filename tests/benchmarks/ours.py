@@ -21,7 +21,7 @@ def build(overrides: Sequence[str]) -> Advance:
     """A trainer of all seeds in lockstep that writes its records, as a job does between two checkpoints."""
     import torch
 
-    from pgbench.config import compose
+    from pgbench.composition import compose
     from pgbench.runs.records import Records, seed_dir
     from pgbench.runs.trainer import Trainer
 

@@ -159,7 +159,7 @@ MUTATIONS = (
         NETWORKS,
         "x @ weight.swapaxes(1, 2) + bias",
         "x @ weight.swapaxes(1, 2)",
-        "pgbench/rollout",
+        "networks",
     ),
     Mutation(
         "F without its metric: J^T J",

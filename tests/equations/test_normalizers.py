@@ -200,6 +200,27 @@ def test_batches_are_standardised_by_the_moments_of_those_before(name: str, resu
     assert cuts > 0 if "pendulum" in name else ends > 0
 
 
+def test_without_normalisation_the_learner_sees_what_the_environments_gave() -> None:
+    config = make_config("vpg", "pendulum", n_envs=N_ENVS, n_steps=N_STEPS)
+    assert not config.hyperparameters.normalize_observation
+    assert not config.hyperparameters.normalize_reward
+    collector = Collector(config, [np.random.SeedSequence(0)])
+    actions = collector.envs.actions
+    learner = initial_learner(config, collector.envs.obs.shape[-1], actions, np.random.default_rng(0))
+    witness = Witness(collector.envs)
+    for _ in range(2):
+        witness.begin()
+        network = learner.network.act([learner.theta])
+        rollout, _ = collector.collect(network, learner.distribution, np.ones(1, bool))[0]
+        (window,) = witness.windows[-1]
+        np.testing.assert_array_equal(rollout.obs, np.array(window.obs))
+        np.testing.assert_array_equal(rollout.rewards, np.array(window.rewards).astype(np.float32))
+        np.testing.assert_array_equal(rollout.next_obs, window.next_obs)
+    normalizers = collector.normalizers[0]
+    assert normalizers.obs is normalizers.returns is normalizers.standardizer is None
+    collector.close()
+
+
 @given(st.integers(1, 3), st.lists(st.integers(1, 9), min_size=1, max_size=6), st.data())
 def test_running_moments_are_those_of_all_batches_together(size: int, lengths: list[int], data: Any) -> None:
     """Mean and population variance of everything seen, merged from batches of any lengths and offsets."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pgbench.config import compose
+from pgbench.composition import compose
 from pgbench.runs.lock import lock
 
 QUICK = ("total_steps=600", "hyperparameters.n_steps=32", "hyperparameters.n_envs=4", "hyperparameters.critic_steps=2")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pgbench.config import check_overrides, choices, compose, keys, to_plain
+from pgbench.composition import check_overrides, choices, compose
+from pgbench.config import keys, to_plain
 from pgbench.errors import UserError
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from pgbench.config import Config, Hyperparameters, compose
+from pgbench.composition import compose
+from pgbench.config import Config, Hyperparameters
 from pgbench.runs.trainer import Trainer
 
 HYPERPARAMETERS = tuple(Hyperparameters.__dataclass_fields__)

@@ -307,7 +307,7 @@ def test_half_way_a_run_of_other_code_is_refused_unless_told_otherwise(small, st
     (run,) = train(replace(config, other_code="resume"))
     assert run.status == "done"
     codes = [json.loads(line)["code"] for line in (directory / "provenance.jsonl").read_text().splitlines()]
-    assert codes == ["0123", code()]
+    assert codes == ["0123", code(config)]
     whole = contents(config, 0)
 
     pretend(directory)

@@ -1,9 +1,12 @@
 """The collector's accounts: whole episodes, steps counted once, returns that add up."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from pgbench.errors import UserError
+from pgbench.experience.accounts import Account
 from pgbench.experience.collector import Collector
 from pgbench.learning.learner import initial_learner
 
@@ -82,3 +85,28 @@ def test_final_observations_belong_to_their_steps(small) -> None:
         np.testing.assert_allclose(before[:, -1], 6 / 7, rtol=1e-6)
         # One step of the pendulum moves its angle a little; a stranger's observation would be anywhere.
         assert np.abs(rollout["cut_obs"][:, :2] - before[:, :2]).max() < 0.6
+
+
+def test_a_return_is_its_own_episodes_rewards_in_float64() -> None:
+    """Two environments, episodes within and across batches, one huge and one bad reward: each hurts its own alone."""
+    account = Account(2)
+    no = np.zeros((3, 2), bool)
+    rewards = np.array([[1e16, 1.0], [1.0, 2.0], [1.0, 4.0]])
+    ended = np.array([[True, False], [False, False], [True, False]])
+    assert account.take(rewards, ended, no, ~no) == [(2, 1e16, 1, 1), (6, 2.0, 2, 1)]
+    assert account.running_return.tolist() == [0, 7]
+    saved = account.save()
+    rewards = np.array([[np.nan, 8.0], [1.0, 0.1], [0.2, 0.3]])
+    ended = np.array([[True, False], [True, False], [False, False]])
+    cut = np.array([[False, True], [False, False], [False, True]])
+    for one in (account, loaded(saved), loaded(saved)):  # what is loaded does not write into what was saved
+        rows = one.take(rewards, ended, cut, ~no)
+        assert repr(rows) == repr([(8, float("nan"), 1, 1), (8, 15.0, 4, 0), (10, 1.0, 1, 1), (12, 0.1 + 0.3, 2, 0)])
+        assert one.running_return.tolist() == [0.2, 0]
+        assert (one.env_steps, one.episodes) == (12, 6)
+
+
+def loaded(saved: dict[str, Any]) -> Account:
+    account = Account(2)
+    account.load(saved)
+    return account

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgbench.config import compose
+from pgbench.composition import compose
 from pgbench.errors import UserError
 from sweeps.expand import expand
 from sweeps.plan import resolve, split

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pgbench.config import compose
+from pgbench.composition import compose
 from pgbench.runs.lock import lock
 from pgbench.runs.records import read_status, seed_dir, write_status
 from sweeps.plan import Unit
