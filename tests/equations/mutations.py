@@ -97,7 +97,7 @@ MUTATIONS = (
         ADVANTAGES,
         "elif rollout.truncated.any():",
         "elif False:",
-        "policy_gradient",
+        "algorithms",
     ),
     Mutation("normalise by the variance", ADVANTAGES, "weight.std()", "weight.var()", "configs"),
     Mutation(
