@@ -1,0 +1,94 @@
+"""Environments of all seeds as one array: what the tasks share."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+
+from pgbench.experience.tasks import Task
+
+
+class ArrayEnvs:
+    """S x N episodes of one task, stepped at once, with resets from each seed's own stream.
+
+    Columns of `state` [K, S N] are environments, seed by seed; `steps` [S N] counts those of the running episodes.
+    `made` is one environment of Gymnasium's with the same keywords: its spaces and its time limit hold here, too.
+    """
+
+    def __init__(
+        self, task: Task, made: gym.Env, append_time: bool, n_envs: int, seeds: Sequence[np.random.SeedSequence]
+    ):
+        self.task, self.n_envs = task, n_envs
+        self.limit = made.spec.max_episode_steps if made.spec else None
+        self.time = self.limit if append_time else None
+        self.box = made.action_space if isinstance(made.action_space, spaces.Box) else None
+        self.discrete = isinstance(made.action_space, spaces.Discrete)
+        self.n_actions = int(made.action_space.n) if isinstance(made.action_space, spaces.Discrete) else 1
+        self.rngs = [np.random.default_rng(seed.spawn(1)[0]) for seed in seeds]
+        count, size = len(seeds) * n_envs, int(np.prod(made.observation_space.shape or ()))
+        first = [task.reset(rng, n_envs) for rng in self.rngs]
+        self.state = np.concatenate(first, 1).astype(task.dtype)
+        self.steps = np.zeros(count, np.int32)
+        self.obs = np.zeros((len(seeds), n_envs, size + append_time), np.float32)
+        self.final_obs = self.obs.copy()
+        # Flat views: one row an environment.
+        self._obs, self._final = self.obs.reshape(count, -1), self.final_obs.reshape(count, -1)
+        self._observe(np.concatenate(first, 1), slice(None))
+
+    def _observe(self, state: np.ndarray, which: Any) -> None:
+        """Fills in the observations of some environments, whose states are given [K, n]."""
+        for i, values in enumerate(self.task.observe(state)):
+            self._obs[which, i] = values
+        if self.time:
+            self._obs[which, -1] = self.steps[which] / self.time
+
+    def step(self, actions: np.ndarray, live: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Acts in the live [S, N] environments; the rest stand still. Reward, terminated, truncated, each [S, N].
+        Actions beyond a Box are clipped to it."""
+        which = slice(None) if live.all() else np.flatnonzero(live)
+        action = actions.reshape(-1)[which]
+        if self.box is not None:
+            action = np.minimum(np.maximum(action, self.box.low), self.box.high)
+        rewards = np.zeros(live.shape)
+        terminated, truncated = np.zeros(live.shape, bool), np.zeros(live.shape, bool)
+        rows, rewards.reshape(-1)[which], terminated.reshape(-1)[which] = self.task.step(self.state[:, which], action)
+        for i, values in enumerate(rows):
+            self.state[i, which] = values
+        self.steps[which] += 1
+        self._observe(self.state[:, which], which)
+        if self.limit:
+            truncated.reshape(-1)[which] = self.steps[which] >= self.limit
+            truncated &= ~terminated
+        done = terminated | truncated
+        if done.any():
+            self._final[done.reshape(-1)] = self._obs[done.reshape(-1)]
+            for s in np.flatnonzero(done.any(1)).tolist():
+                self._begin(s, np.flatnonzero(done[s]))
+        return rewards, terminated, truncated
+
+    def _begin(self, s: int, which: np.ndarray) -> None:
+        """Starts episodes in some of the s-th seed's environments."""
+        columns = s * self.n_envs + which
+        start = self.task.reset(self.rngs[s], len(which))
+        self.state[:, columns], self.steps[columns] = start, 0
+        self._observe(start, columns)
+
+    def save(self, s: int) -> dict[str, Any]:
+        """Everything the s-th seed's environments need to go on, in builtins and arrays."""
+        mine = slice(s * self.n_envs, (s + 1) * self.n_envs)
+        return {
+            "rng": self.rngs[s].bit_generator.state,
+            "state": self.state[:, mine].copy(),
+            "steps": self.steps[mine].copy(),
+            "obs": self.obs[s].copy(),
+        }
+
+    def load(self, s: int, saved: dict[str, Any]) -> None:
+        """Goes back to where `save` was called."""
+        mine = slice(s * self.n_envs, (s + 1) * self.n_envs)
+        self.rngs[s].bit_generator.state = saved["rng"]
+        self.state[:, mine], self.steps[mine], self.obs[s] = saved["state"], saved["steps"], saved["obs"]
+
+    def close(self) -> None: ...
