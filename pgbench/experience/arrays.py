@@ -28,14 +28,19 @@ class ArrayEnvs:
         self.n_actions = int(made.action_space.n) if isinstance(made.action_space, spaces.Discrete) else 1
         self.rngs = [np.random.default_rng(seed.spawn(1)[0]) for seed in seeds]
         count, size = len(seeds) * n_envs, int(np.prod(made.observation_space.shape or ()))
-        first = [task.reset(rng, n_envs) for rng in self.rngs]
-        self.state = np.concatenate(first, 1).astype(task.dtype)
         self.steps = np.zeros(count, np.int32)
         self.obs = np.zeros((len(seeds), n_envs, size + append_time), np.float32)
         self.final_obs = self.obs.copy()
         # Flat views: one row an environment.
         self._obs, self._final = self.obs.reshape(count, -1), self.final_obs.reshape(count, -1)
-        self._observe(np.concatenate(first, 1), slice(None))
+        start = self._start(np.full(len(seeds), n_envs))
+        self.state = start.astype(task.dtype)
+        self._observe(start, slice(None))
+
+    def _start(self, counts: np.ndarray) -> np.ndarray:
+        """Initial states of counts [S] episodes of each seed, seed by seed [K, sum(counts)]."""
+        drawn = [self.rngs[s].random((self.task.n_random, counts[s])) for s in np.flatnonzero(counts)]
+        return self.task.start(np.concatenate(drawn, 1))
 
     def _observe(self, state: np.ndarray, which: Any) -> None:
         """Fills in the observations of some environments, whose states are given [K, n]."""
@@ -48,32 +53,26 @@ class ArrayEnvs:
         """Acts in the live [S, N] environments; the rest stand still. Reward, terminated, truncated, each [S, N].
         Actions beyond a Box are clipped to it."""
         which = slice(None) if live.all() else np.flatnonzero(live)
-        action = actions.reshape(-1)[which]
+        action, state = actions.reshape(-1)[which], self.state[:, which]
         if self.box is not None:
             action = np.minimum(np.maximum(action, self.box.low), self.box.high)
-        rewards = np.zeros(live.shape)
-        terminated, truncated = np.zeros(live.shape, bool), np.zeros(live.shape, bool)
-        rows, rewards.reshape(-1)[which], terminated.reshape(-1)[which] = self.task.step(self.state[:, which], action)
-        for i, values in enumerate(rows):
-            self.state[i, which] = values
+        rewards = np.zeros(live.size)
+        terminated, truncated = np.zeros(live.size, bool), np.zeros(live.size, bool)
+        rewards[which], terminated[which] = self.task.step(state, action)
         self.steps[which] += 1
-        self._observe(self.state[:, which], which)
+        if isinstance(which, np.ndarray):  # else `state` is a view, and written to already
+            self.state[:, which] = state
+        self._observe(state, which)
         if self.limit:
-            truncated.reshape(-1)[which] = self.steps[which] >= self.limit
+            truncated[which] = self.steps[which] >= self.limit
             truncated &= ~terminated
-        done = terminated | truncated
-        if done.any():
-            self._final[done.reshape(-1)] = self._obs[done.reshape(-1)]
-            for s in np.flatnonzero(done.any(1)).tolist():
-                self._begin(s, np.flatnonzero(done[s]))
-        return rewards, terminated, truncated
-
-    def _begin(self, s: int, which: np.ndarray) -> None:
-        """Starts episodes in some of the s-th seed's environments."""
-        columns = s * self.n_envs + which
-        start = self.task.reset(self.rngs[s], len(which))
-        self.state[:, columns], self.steps[columns] = start, 0
-        self._observe(start, columns)
+        done = np.flatnonzero(terminated | truncated)
+        if len(done):
+            self._final[done] = self._obs[done]
+            start = self._start(np.bincount(done // self.n_envs, minlength=len(self.rngs)))
+            self.state[:, done], self.steps[done] = start, 0
+            self._observe(start, done)
+        return rewards.reshape(live.shape), terminated.reshape(live.shape), truncated.reshape(live.shape)
 
     def save(self, s: int) -> dict[str, Any]:
         """Everything the s-th seed's environments need to go on, in builtins and arrays."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pgbench.experience.tasks.task import Rows, Step
+from pgbench.experience.tasks.task import Outcome, Rows
 
 GRAVITY = 9.8
 CART, POLE = 1.0, 0.1  # masses
@@ -27,11 +27,12 @@ class CartPole:
     """-1 for falling and 0 else, instead of 1 a step"""
 
     dtype: ClassVar[type[np.floating[Any]]] = np.float64
+    n_random: ClassVar[int] = 4
 
-    def reset(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        return rng.uniform(-0.05, 0.05, (4, n))
+    def start(self, u: np.ndarray) -> np.ndarray:
+        return -0.05 + 0.1 * u
 
-    def step(self, state: np.ndarray, action: np.ndarray) -> Step:
+    def step(self, state: np.ndarray, action: np.ndarray) -> Outcome:
         x, x_dot, theta, theta_dot = state
         force = 2 * FORCE * action - FORCE
         cos, sin = np.cos(theta), np.sin(theta)
@@ -39,10 +40,12 @@ class CartPole:
         push = (force + POLE_MOMENT * np.square(theta_dot) * sin) / TOTAL
         theta_acc = (GRAVITY * sin - cos * push) / (LENGTH * (4.0 / 3.0 - POLE * np.square(cos) / TOTAL))
         x_acc = push - POLE_MOMENT * theta_acc * cos / TOTAL
-        x, x_dot = x + TAU * x_dot, x_dot + TAU * x_acc
-        theta, theta_dot = theta + TAU * theta_dot, theta_dot + TAU * theta_acc
+        x += TAU * x_dot
+        x_dot += TAU * x_acc
+        theta += TAU * theta_dot
+        theta_dot += TAU * theta_acc
         fell = (np.abs(x) > MAX_X) | (np.abs(theta) > MAX_THETA)
-        return (x, x_dot, theta, theta_dot), 0.0 - fell if self.sutton_barto_reward else 1.0, fell
+        return 0.0 - fell if self.sutton_barto_reward else 1.0, fell
 
     def observe(self, state: np.ndarray) -> Rows:
         return tuple(state)

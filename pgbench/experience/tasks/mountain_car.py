@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pgbench.experience.tasks.task import Rows, Step
+from pgbench.experience.tasks.task import Outcome, Rows
 
 FORCE, GRAVITY = 0.001, 0.0025
 MIN_POSITION, MAX_POSITION, GOAL = -1.2, 0.6, 0.5
@@ -21,17 +21,19 @@ class MountainCar:
     """least velocity at the goal"""
 
     dtype: ClassVar[type[np.floating[Any]]] = np.float64
+    n_random: ClassVar[int] = 1
 
-    def reset(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        return np.stack([rng.uniform(-0.6, -0.4, n), np.zeros(n)])
+    def start(self, u: np.ndarray) -> np.ndarray:
+        return np.concatenate([-0.6 + 0.2 * u, np.zeros_like(u)])
 
-    def step(self, state: np.ndarray, action: np.ndarray) -> Step:
+    def step(self, state: np.ndarray, action: np.ndarray) -> Outcome:
         position, velocity = state
-        velocity = velocity + ((action - 1) * FORCE + np.cos(3 * position) * -GRAVITY)
-        velocity = np.minimum(np.maximum(velocity, -MAX_SPEED), MAX_SPEED)
-        position = np.minimum(np.maximum(position + velocity, MIN_POSITION), MAX_POSITION)
-        velocity[(position == MIN_POSITION) & (velocity < 0)] = 0  # the wall
-        return (position, velocity), -1.0, (position >= GOAL) & (velocity >= self.goal_velocity)
+        velocity += (action - 1) * FORCE + np.cos(3 * position) * -GRAVITY
+        np.minimum(np.maximum(velocity, -MAX_SPEED), MAX_SPEED, out=velocity)
+        position += velocity
+        np.minimum(np.maximum(position, MIN_POSITION), MAX_POSITION, out=position)
+        np.maximum(velocity, 0, out=velocity, where=position == MIN_POSITION)  # a wall
+        return -1.0, (position >= GOAL) & (velocity >= self.goal_velocity)
 
     def observe(self, state: np.ndarray) -> Rows:
         return tuple(state)

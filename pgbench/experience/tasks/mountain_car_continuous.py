@@ -1,7 +1,7 @@
 """MountainCarContinuous-v0: Gymnasium 1.4.0, gymnasium/envs/classic_control/continuous_mountain_car.py.
 
 A car too weak for the hill before it. State and observation: position, velocity. The action is a force in [-1, 1], and
-costs its square. Gymnasium keeps the state in float32 but for that of a reset; here that is rounded, too.
+costs its square. Gymnasium keeps the state in float32, except that of a reset; here that is rounded, too.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pgbench.experience.tasks.task import Rows, Step
+from pgbench.experience.tasks.task import Outcome, Rows
 
 POWER, GRAVITY = 0.0015, 0.0025
 MIN_POSITION, MAX_POSITION, GOAL = -1.2, 0.6, 0.45
@@ -22,19 +22,21 @@ class MountainCarContinuous:
     """least velocity at the goal"""
 
     dtype: ClassVar[type[np.floating[Any]]] = np.float32
+    n_random: ClassVar[int] = 1
 
-    def reset(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        return np.stack([rng.uniform(-0.6, -0.4, n), np.zeros(n)]).astype(np.float32)
+    def start(self, u: np.ndarray) -> np.ndarray:
+        return np.concatenate([-0.6 + 0.2 * u, np.zeros_like(u)]).astype(np.float32)
 
-    def step(self, state: np.ndarray, action: np.ndarray) -> Step:
+    def step(self, state: np.ndarray, action: np.ndarray) -> Outcome:
         position, velocity = state
         slope = (GRAVITY * np.cos(3 * position, dtype=np.float64)).astype(np.float32)
-        velocity = velocity + (action * POWER - slope)
-        velocity = np.minimum(np.maximum(velocity, -MAX_SPEED), MAX_SPEED)
-        position = np.minimum(np.maximum(position + velocity, MIN_POSITION), MAX_POSITION)
-        velocity[(position == np.float32(MIN_POSITION)) & (velocity < 0)] = 0  # the wall
+        velocity += action * POWER - slope
+        np.minimum(np.maximum(velocity, -MAX_SPEED), MAX_SPEED, out=velocity)
+        position += velocity
+        np.minimum(np.maximum(position, MIN_POSITION), MAX_POSITION, out=position)
+        np.maximum(velocity, 0, out=velocity, where=position == MIN_POSITION)  # a wall
         arrived = (position >= GOAL) & (velocity >= self.goal_velocity)
-        return (position, velocity), 100.0 * arrived - 0.1 * np.square(action, dtype=np.float64), arrived
+        return 100.0 * arrived - 0.1 * np.square(action, dtype=np.float64), arrived
 
     def observe(self, state: np.ndarray) -> Rows:
         return tuple(state)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy import pi
 
 from pgbench.experience.tasks.arithmetic import square
-from pgbench.experience.tasks.task import Rows, Step
+from pgbench.experience.tasks.task import Outcome, Rows
 
 DT = 0.05  # seconds a step
 M = L = 1.0
@@ -24,19 +24,21 @@ class Pendulum:
     """gravity"""
 
     dtype: ClassVar[type[np.floating[Any]]] = np.float64
+    n_random: ClassVar[int] = 2
 
-    def reset(self, rng: np.random.Generator, n: int) -> np.ndarray:
+    def start(self, u: np.ndarray) -> np.ndarray:
         high = np.array([[pi], [1.0]])
-        return rng.uniform(-high, high, (2, n))
+        return -high + 2 * high * u
 
-    def step(self, state: np.ndarray, action: np.ndarray) -> Step:
+    def step(self, state: np.ndarray, action: np.ndarray) -> Outcome:
         theta, speed = state
-        # The torque's share is float32, in Gymnasium as here; its square alone may round differently (u**2 of a
-        # scalar is powf), which is less than float32 resolves of the reward.
+        # The torque's share is float32, in Gymnasium as here. Only its square may round differently (u**2 of a scalar
+        # is powf), by less than float32 resolves of the reward.
         cost = square((theta + pi) % (2 * pi) - pi) + 0.1 * square(speed) + 0.001 * (action * action)
-        speed = speed + (3 * self.g / (2 * L) * np.sin(theta) + 3.0 / (M * L**2) * action) * DT
-        speed = np.minimum(np.maximum(speed, -MAX_SPEED), MAX_SPEED)
-        return (theta + speed * DT, speed), -cost, np.zeros(len(theta), bool)
+        speed += (3 * self.g / (2 * L) * np.sin(theta) + 3.0 / (M * L**2) * action) * DT
+        np.minimum(np.maximum(speed, -MAX_SPEED), MAX_SPEED, out=speed)
+        theta += speed * DT
+        return -cost, np.zeros(len(theta), bool)
 
     def observe(self, state: np.ndarray) -> Rows:
         theta, speed = state
