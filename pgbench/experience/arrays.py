@@ -52,27 +52,28 @@ class ArrayEnvs:
     def step(self, actions: np.ndarray, live: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Acts in the live [S, N] environments; the rest stand still. Reward, terminated, truncated, each [S, N].
         Actions beyond a Box are clipped to it."""
-        which = slice(None) if live.all() else np.flatnonzero(live)
+        which = slice(None) if np.count_nonzero(live) == live.size else live.reshape(-1).nonzero()[0]
         action, state = actions.reshape(-1)[which], self.state[:, which]
         if self.box is not None:
-            action = np.minimum(np.maximum(action, self.box.low), self.box.high)
-        rewards = np.zeros(live.size)
-        terminated, truncated = np.zeros(live.size, bool), np.zeros(live.size, bool)
+            action = action.clip(self.box.low, self.box.high)
+        rewards, terminated = np.zeros(live.size), np.zeros(live.size, bool)
         rewards[which], terminated[which] = self.task.step(state, action)
-        self.steps[which] += 1
-        if isinstance(which, np.ndarray):  # else `state` is a view, and written to already
+        self.steps += live.reshape(-1)
+        if isinstance(which, np.ndarray):  # else `state` is a view
             self.state[:, which] = state
         self._observe(state, which)
-        if self.limit:
-            truncated[which] = self.steps[which] >= self.limit
-            truncated &= ~terminated
-        done = np.flatnonzero(terminated | truncated)
-        if len(done):
-            self._final[done] = self._obs[done]
-            start = self._start(np.bincount(done // self.n_envs, minlength=len(self.rngs)))
-            self.state[:, done], self.steps[done] = start, 0
-            self._observe(start, done)
+        over = terminated | (self.steps >= self.limit) if self.limit else terminated
+        truncated = over ^ terminated
+        if len(ended := over.nonzero()[0]):
+            self._begin(ended)
         return rewards.reshape(live.shape), terminated.reshape(live.shape), truncated.reshape(live.shape)
+
+    def _begin(self, which: np.ndarray) -> None:
+        """Starts the next episodes of some environments."""
+        self._final[which] = self._obs[which]
+        start = self._start(np.bincount(which // self.n_envs, minlength=len(self.rngs)))
+        self.state[:, which], self.steps[which] = start, 0
+        self._observe(start, which)
 
     def save(self, s: int) -> dict[str, Any]:
         """Everything the s-th seed's environments need to go on, in builtins and arrays."""

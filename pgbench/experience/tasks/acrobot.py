@@ -37,7 +37,7 @@ class Acrobot:
         state += DT / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
         angles, speeds = state[:2], state[2:]
         wrap(angles)
-        np.minimum(np.maximum(speeds, -MAX_SPEED), MAX_SPEED, out=speeds)
+        speeds.clip(-MAX_SPEED, MAX_SPEED, out=speeds)
         theta1, theta2 = angles
         up = -np.cos(theta1) - np.cos(theta2 + theta1) > 1.0
         return up - 1.0, up

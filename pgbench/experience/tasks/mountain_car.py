@@ -29,10 +29,10 @@ class MountainCar:
     def step(self, state: np.ndarray, action: np.ndarray) -> Outcome:
         position, velocity = state
         velocity += (action - 1) * FORCE + np.cos(3 * position) * -GRAVITY
-        np.minimum(np.maximum(velocity, -MAX_SPEED), MAX_SPEED, out=velocity)
+        velocity.clip(-MAX_SPEED, MAX_SPEED, out=velocity)
         position += velocity
-        np.minimum(np.maximum(position, MIN_POSITION), MAX_POSITION, out=position)
-        np.maximum(velocity, 0, out=velocity, where=position == MIN_POSITION)  # a wall
+        position.clip(MIN_POSITION, MAX_POSITION, out=position)
+        velocity[(position == MIN_POSITION) & (velocity < 0)] = 0  # a wall
         return -1.0, (position >= GOAL) & (velocity >= self.goal_velocity)
 
     def observe(self, state: np.ndarray) -> Rows:

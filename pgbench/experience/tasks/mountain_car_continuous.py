@@ -11,9 +11,11 @@ import numpy as np
 
 from pgbench.experience.tasks.task import Outcome, Rows
 
-POWER, GRAVITY = 0.0015, 0.0025
-MIN_POSITION, MAX_POSITION, GOAL = -1.2, 0.6, 0.45
-MAX_SPEED = 0.07
+# Arrays, which NumPy multiplies with and compares to in half the time of Python's numbers: this task is all overhead.
+THREE, POWER, MAX_SPEED, MIN_SPEED, MIN_POSITION, MAX_POSITION, GOAL, ZERO = (
+    np.array(value, np.float32) for value in (3, 0.0015, 0.07, -0.07, -1.2, 0.6, 0.45, 0)
+)
+GRAVITY, PRIZE, COST = (np.array(value) for value in (0.0025, 100.0, 0.1))
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,14 @@ class MountainCarContinuous:
 
     def step(self, state: np.ndarray, action: np.ndarray) -> Outcome:
         position, velocity = state
-        slope = (GRAVITY * np.cos(3 * position, dtype=np.float64)).astype(np.float32)
+        slope = (GRAVITY * np.cos(THREE * position, dtype=np.float64)).astype(np.float32)
         velocity += action * POWER - slope
-        np.minimum(np.maximum(velocity, -MAX_SPEED), MAX_SPEED, out=velocity)
+        velocity.clip(MIN_SPEED, MAX_SPEED, out=velocity)
         position += velocity
-        np.minimum(np.maximum(position, MIN_POSITION), MAX_POSITION, out=position)
-        np.maximum(velocity, 0, out=velocity, where=position == MIN_POSITION)  # a wall
+        position.clip(MIN_POSITION, MAX_POSITION, out=position)
+        velocity[(position == MIN_POSITION) & (velocity < ZERO)] = 0  # a wall
         arrived = (position >= GOAL) & (velocity >= self.goal_velocity)
-        return 100.0 * arrived - 0.1 * np.square(action, dtype=np.float64), arrived
+        return PRIZE * arrived - COST * np.square(action, dtype=np.float64), arrived
 
     def observe(self, state: np.ndarray) -> Rows:
         return tuple(state)

@@ -36,7 +36,7 @@ class Pendulum:
         # is powf), by less than float32 resolves of the reward.
         cost = square((theta + pi) % (2 * pi) - pi) + 0.1 * square(speed) + 0.001 * (action * action)
         speed += (3 * self.g / (2 * L) * np.sin(theta) + 3.0 / (M * L**2) * action) * DT
-        np.minimum(np.maximum(speed, -MAX_SPEED), MAX_SPEED, out=speed)
+        speed.clip(-MAX_SPEED, MAX_SPEED, out=speed)
         theta += speed * DT
         return -cost, np.zeros(len(theta), bool)
 
