@@ -120,7 +120,9 @@ def test_starts_as_gymnasiums(env_id: str) -> None:
         task = find_task(Env(id=env_id, kwargs={}, append_time=False, timeout="bootstrap"))
         assert task is not None
         rng = np.random.default_rng(5)
-        np.testing.assert_array_equal(np.array(task.observe(task.start(rng.random((task.n_random, 1)))), np.float32)[:, 0], seen)
+        np.testing.assert_array_equal(
+            np.array(task.observe(task.start(rng.random((task.n_random, 1)))), np.float32)[:, 0], seen
+        )
 
 
 @pytest.mark.parametrize("env_id", IDS)
