@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ def provenance(threads: int) -> dict[str, Any]:
     }
 
 
+@cache  # of the code this process imported, whatever happens to the tree since
 def _git(*arguments: str) -> str | None:
     root = Path(__file__).resolve().parents[1]
     try:

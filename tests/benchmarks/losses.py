@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 from tests.benchmarks.measure import ROOT
@@ -30,16 +31,14 @@ def losses(jobs: int, steps: int, seeds: int, n_jobs: int) -> dict[str, float]:
         arguments = ["algorithm=vpg", "env=cartpole", "hyperparameters=equal_work", f"hyperparameters.gamma={gammas}"]
         arguments += [f"seeds={seeds}", f"total_steps={steps}", f"n_jobs={n_jobs}", f"output_dir={directory}"]
         begun = time.monotonic()
-        subprocess.run(
-            [sys.executable, "-c", DRIVER, *arguments], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
-        )
+        subprocess.run([sys.executable, "-c", DRIVER, *arguments], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         ended = time.monotonic()
         lines = (Path(directory) / "times.jsonl").read_text().splitlines()
     processes = defaultdict(list)
     for unit in sorted(map(json.loads, lines), key=lambda unit: unit["begun"]):
         processes[unit["pid"]].append(unit)
     units = [unit for process in processes.values() for unit in process]
-    gaps = [b["begun"] - a["ended"] for process in processes.values() for a, b in zip(process, process[1:])]
+    gaps = [b["begun"] - a["ended"] for process in processes.values() for a, b in pairwise(process)]
     spent = {
         "training": sum(unit["trained"] for unit in units),
         "set-up": sum(unit["first"] - unit["begun"] for unit in units),
