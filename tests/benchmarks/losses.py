@@ -10,6 +10,7 @@ Seconds of all slots together, as shares of n_jobs times the seconds of the whol
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -25,14 +26,15 @@ DRIVER = "import sys; from sweeps.__main__ import main; sys.exit(main(sys.argv[1
 
 def losses(jobs: int, steps: int, seeds: int, n_jobs: int) -> dict[str, float]:
     """Shares of the slots' time, `training` among them, and `seconds`, `first` (seconds to the first iteration),
-    `gap` (median milliseconds between two units), `unit` (mean seconds of training in a unit)."""
+    `gap` (median milliseconds between two units), `unit` (mean seconds of training in a unit), `processor` (training's
+    share of the processor time of all processes, which other work on the machine hardly moves)."""
     with tempfile.TemporaryDirectory() as directory:
         gammas = ",".join(f"{0.9 + 0.0003 * k:.4f}" for k in range(jobs))
         arguments = ["algorithm=vpg", "env=cartpole", "hyperparameters=equal_work", f"hyperparameters.gamma={gammas}"]
         arguments += [f"seeds={seeds}", f"total_steps={steps}", f"n_jobs={n_jobs}", f"output_dir={directory}"]
-        begun = time.monotonic()
+        begun, before = time.monotonic(), processor()
         subprocess.run([sys.executable, "-c", DRIVER, *arguments], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        ended = time.monotonic()
+        ended, spent_by_all = time.monotonic(), processor() - before
         lines = (Path(directory) / "times.jsonl").read_text().splitlines()
     processes = defaultdict(list)
     for unit in sorted(map(json.loads, lines), key=lambda unit: unit["begun"]):
@@ -55,8 +57,15 @@ def losses(jobs: int, steps: int, seeds: int, n_jobs: int) -> dict[str, float]:
         "gap": 1000 * sorted(gaps)[len(gaps) // 2] if gaps else 0.0,
         "unit": spent["training"] / len(units),
         "units": len(units),
-        "first_tail": ended - min(process[-1]["ended"] for process in processes.values()),
+        "processor": sum(unit["processor"] for unit in units) / spent_by_all,
+        "processor_seconds": spent_by_all,
     }
+
+
+def processor() -> float:
+    """Seconds of processor time of all children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:

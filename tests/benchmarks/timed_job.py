@@ -14,27 +14,28 @@ from pgbench.train import Trainer
 __all__ = ["Interrupted", "run_job", "stop"]
 
 IMPORTED = time.monotonic()
-_trained = 0.0
+_trained = _processor = 0.0
 _first: float | None = None
 _iterate = Trainer.iterate
 
 
 def _timed(trainer: Trainer) -> Any:
-    global _trained, _first
-    begun = time.monotonic()
+    global _trained, _processor, _first
+    begun, spent = time.monotonic(), time.process_time()
     _first = _first or begun
     try:
         return _iterate(trainer)
     finally:
         _trained += time.monotonic() - begun
+        _processor += time.process_time() - spent
 
 
 Trainer.iterate = _timed  # type: ignore[method-assign]
 
 
 def run_job(config: Config, seeds: list[int]) -> dict[int, str]:
-    global _trained, _first
-    begun, _trained, _first = time.monotonic(), 0.0, None
+    global _trained, _processor, _first
+    begun, _trained, _processor, _first = time.monotonic(), 0.0, 0.0, None
     try:
         return job.run_job(config, seeds)
     finally:
@@ -45,6 +46,7 @@ def run_job(config: Config, seeds: list[int]) -> dict[int, str]:
             "first": _first or time.monotonic(),
             "ended": time.monotonic(),
             "trained": _trained,
+            "processor": _processor,
             "job": config.job_name,
             "seeds": len(seeds),
         }
