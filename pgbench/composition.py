@@ -6,7 +6,8 @@ own configs come by `--config-dir`; modules that lie beside them can be named by
 
 import importlib.util
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from pgbench.plugins import look_beside
 
 FREE = ("env.kwargs.",)
 """Keys below these are anybody's."""
-_hydra = threading.Lock()  # it is one per process
+_hydra = threading.Lock()
 
 
 def choices(group: str, config_dirs: Iterable[str] = ()) -> list[str]:
@@ -150,13 +151,28 @@ def compose(overrides: Sequence[str] = (), config_dirs: Sequence[str] = ()) -> C
             raise UserError(f"{override.key_or_group}: several values; use python -m sweeps, or -m")
     search = [searchpath(config_dirs)] if config_dirs else []
     try:
-        with _hydra, initialize_config_dir(str(CONF), version_base="1.3"):
+        with _our_own_hydra(), initialize_config_dir(str(CONF), version_base="1.3"):
             text = [*for_hydra(overrides, config_dirs), *search]
             composed = OmegaConf.to_container(hydra_compose("config", text), resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(" ".join(str(error).split())) from None
     assert isinstance(composed, dict)
     return validate({str(key): value for key, value in composed.items()})
+
+
+@contextmanager
+def _our_own_hydra() -> Iterator[None]:
+    """There is one Hydra a process: the one of an application that we run in is put aside meanwhile."""
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.singleton import Singleton
+
+    with _hydra:
+        theirs = Singleton.get_state()
+        GlobalHydra.instance().clear()
+        try:
+            yield
+        finally:
+            Singleton.set_state(theirs)
 
 
 def searchpath(config_dirs: Sequence[str]) -> str:

@@ -178,6 +178,10 @@ class Hyperparameters:
         raise AttributeError(f"no hyperparameter is called {name!r}")
 
 
+for _name in Hyperparameters.__dataclass_fields__.keys() & vars(Hyperparameters).keys():
+    delattr(Hyperparameters, _name)  # a default left on the class would answer for a key that an update must not see
+
+
 @dataclass(frozen=True, config=_strict)
 class Evaluation:
     every: PositiveInt | None
@@ -206,6 +210,8 @@ class Tracking:
 
 @dataclass(frozen=True, config=_strict)
 class Config:
+    """A job: one algorithm on one environment with one set of hyperparameters, over some seeds."""
+
     algorithm: Algorithm
     env: Env
     hyperparameters: Hyperparameters
