@@ -15,7 +15,7 @@ from pgbench.policy import Policy
 from pgbench.runs.code import take_stock
 from pgbench.runs.job import Interrupted, run_job
 from pgbench.runs.lock import Held, lock
-from pgbench.runs.records import POLICY, seed_dir
+from pgbench.runs.records import POLICY, read_status, seed_dir
 
 __all__ = [
     "Config",
@@ -70,6 +70,9 @@ def train(
         except OSError as error:
             raise UserError(f"output_dir: cannot write {config.job_dir}: {error.strerror}") from None
         statuses = run_job(config, show=show, stop=stop)
+    hurt = [seed_dir(config.job_dir, seed) for seed, status in statuses.items() if status == "failed"]
+    if hurt:
+        raise UserError("; ".join(str(read_status(directory)["message"]) for directory in hurt))
     return [Run(seed_dir(config.job_dir, seed), seed, statuses[seed]) for seed in config.seed_list]
 
 

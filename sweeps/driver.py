@@ -91,7 +91,7 @@ def drive(units: Iterable[Unit], backend: Backend, options: Options, show: Progr
             elif outcome["end"] in ("failed", "died"):
                 _give_up(unit, outcome)
                 show.failed(unit, outcome)
-                failed += len(unit.seeds)
+                failed += outcome.get("seeds", len(unit.seeds))
                 stop.failures = limit is not None and failed >= limit
             else:
                 show.ended(unit)

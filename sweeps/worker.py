@@ -14,7 +14,7 @@ from typing import Any
 
 from pgbench.errors import UserError
 from pgbench.runs.lock import Held, lock
-from pgbench.runs.records import seed_dir
+from pgbench.runs.records import read_status, seed_dir
 from sweeps.plan import Unit
 from sweeps.state import record_failure
 
@@ -58,8 +58,11 @@ def train(unit: Unit, trainer: str) -> dict[str, Any]:
                     free.append(seed)
                 except Held as error:
                     held[seed] = str(error)
-            if free:
-                module.run_job(unit.config, free, stop=stop.is_set)
+            statuses = module.run_job(unit.config, free, stop=stop.is_set) if free else {}
+            hurt = [seed_dir(unit.config.job_dir, seed) for seed, status in statuses.items() if status == "failed"]
+            if hurt:  # the others are done; these need a person
+                message = "; ".join(str(read_status(directory).get("message")) for directory in hurt)
+                return {"end": "failed", "message": message, "mistake": True, "seeds": len(hurt)}
             return {"end": "held" if held else "finished", "held": held}
         except module.Interrupted:
             return {"end": "stopped"}

@@ -11,7 +11,7 @@ import os
 import socket
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from pgbench.files import write_atomic
 from pgbench.runs.checkpoint import load_checkpoint, save_checkpoint
 from pgbench.runs.provenance import append_provenance
 from pgbench.runs.records import (
+    CHECKPOINT,
     CONFIG,
     ERROR,
     EVALUATIONS,
@@ -34,6 +35,7 @@ from pgbench.runs.records import (
     FORMAT,
     POLICY,
     Records,
+    damage,
     is_over,
     merge_rows,
     policy_file,
@@ -63,14 +65,23 @@ def run_job(
     """Trains the seeds of a job (all by default) in lockstep and gives each one's final status.
 
     `show` hears about once a second how many environment steps all of them have done; `stop` is asked after each
-    iteration. Runs that are over are left alone; the rest resume. Raises UserError for what a user can mend,
-    Interrupted after a checkpoint once `stop` says so; any other exception is recorded with its traceback as the
-    failure of its runs. torch uses one thread meanwhile.
+    iteration. Runs that are over are left alone; the rest resume; a run whose files are damaged is `failed`, its status
+    saying why, and the others train. torch uses one thread meanwhile.
+
+    Raises UserError for what a user can mend, Interrupted after a checkpoint once `stop` says so; any other exception
+    is recorded with its traceback as the failure of its runs.
     """
     seeds = config.seed_list if seeds is None else tuple(seeds)
     found = {seed: read_status(seed_dir(config.job_dir, seed)) for seed in seeds}
     statuses = {seed: status["status"] for seed, status in found.items()}
-    todo = [seed for seed in seeds if not is_over(found[seed], config.total_steps)]
+    todo = []
+    for seed in seeds:
+        directory = seed_dir(config.job_dir, seed)
+        if why := _hurt(directory, found[seed], config.total_steps):
+            _fail(directory, why, why)
+            statuses[seed] = "failed"
+        elif not is_over(found[seed], config.total_steps):
+            todo.append(seed)
     if not todo:
         return statuses
     threads = torch.get_num_threads()
@@ -93,14 +104,33 @@ def run_job(
         torch.set_num_threads(threads)
 
 
+def _hurt(directory: Path, status: Mapping[str, Any], total_steps: int) -> str | None:
+    """Why a run can neither be left as it is nor go on: what of its files is damaged, and what to do."""
+    if is_over(status, total_steps):
+        return damage(directory, status)
+    try:
+        saved = load_checkpoint(directory)
+    except UserError as error:
+        return str(error)
+    if saved:
+        return damage(directory, {"files": saved["files"]})
+    if status["status"] == "done":
+        return f"{directory / CHECKPOINT} is gone: put it back, or delete {directory} to train this run anew"
+    return None
+
+
+def _fail(directory: Path, message: str, details: str) -> None:
+    write_atomic(directory / ERROR, f"{details}\n".encode())
+    write_status(directory, "failed", message=message)
+
+
 def _record_failure(config: Config, seeds: Sequence[int], error: BaseException) -> None:
     """Status and traceback of the runs that had not ended, as far as the disk still takes them."""
     for seed in seeds:
         directory = seed_dir(config.job_dir, seed)
         with contextlib.suppress(OSError):
             if read_status(directory)["status"] in ("pending", "running"):
-                write_atomic(directory / ERROR, "".join(traceback.format_exception(error)).encode())
-                write_status(directory, "failed", message=f"{type(error).__name__}: {error}")
+                _fail(directory, f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
 
 
 def _prepare(config: Config, seeds: Sequence[int]) -> None:
@@ -129,6 +159,7 @@ def _write_config(config: Config, seed: int, path: Path) -> None:
     try:
         held = yaml.safe_load(path.read_text(encoding="utf-8"))
         kept = merge(held["config"], {"hyperparameters": {"name": config.hyperparameters.name}})
+        held["total_steps"]  # the last of the file: it was not cut
     except (FileNotFoundError, ValueError, KeyError, TypeError, yaml.YAMLError):
         held = kept = None
     if kept not in (None, config.recorded):
@@ -151,7 +182,7 @@ class _Run:
             if saved:
                 trainer.load(s, saved)
                 self.seconds_before = max(self.seconds_before, saved["seconds"])
-            self.records.append(Records(directory, saved["sizes"] if saved else None, trainer.metrics))
+            self.records.append(Records(directory, saved["files"] if saved else None, trainer.metrics))
             append_provenance(directory, config, env_steps=trainer.account(s).env_steps, total_steps=config.total_steps)
         self.tracker = make_tracker(config, trainer.seeds)
         self.started = self.last_status = self.last_checkpoint = time.monotonic()
@@ -210,7 +241,7 @@ class _Run:
             if seed not in self.statuses:
                 self.statuses[seed] = "diverged" if self.trainer.diverged[s] else "done"
                 self._checkpoint(s)
-                told = {}
+                told: dict[str, Any] = {"files": self.records[s].files()}
                 if why := self.trainer.diverged[s]:
                     told["message"] = f"diverged in iteration {self.trainer.iterations[s]}: {why}"
                     write_atomic(self.directories[s] / ERROR, f"{told['message']}\n".encode())
@@ -233,7 +264,7 @@ class _Run:
 
     def _checkpoint(self, s: int) -> None:
         self.records[s].sync()
-        content = {**self.trainer.save(s), "sizes": self.records[s].sizes(), "seconds": self.seconds}
+        content = {**self.trainer.save(s), "files": self.records[s].files(), "seconds": self.seconds}
         save_checkpoint(self.directories[s], content)
         self.trainer.policy(s).save(self.directories[s] / POLICY)
 
