@@ -23,6 +23,7 @@ def train(config: Config, bar: bool) -> None:
     from pgbench.job import Interrupted, run_job, stop
     from pgbench.lock import Held, lock
     from pgbench.records import seed_dir
+    from pgbench.tracking import follow
 
     received: list[int] = []
 
@@ -33,7 +34,7 @@ def train(config: Config, bar: bool) -> None:
     make_env(config.env).close()  # a mistake here leaves no directories behind
     previous = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with ExitStack() as locks:
+        with follow([config]), ExitStack() as locks:
             try:
                 for seed in config.seed_list:
                     locks.enter_context(lock(seed_dir(config.job_dir, seed)))

@@ -1,4 +1,4 @@
-"""One job on disk: directories, resuming, records, checkpoints, tracking around the training loop.
+"""One job on disk: directories, resuming, records, checkpoints around the training loop.
 
 A run (one seed of a job) is pending, then running, then done, diverged or failed. A running run whose process has gone
 resumes from its last checkpoint; its tables are cut back to what they held then, so the records come out the same.
@@ -33,7 +33,6 @@ from pgbench.records import (
     write_measurements,
     write_status,
 )
-from pgbench.tracking import make_tracker
 from pgbench.train import Trainer
 
 STATUS_SECONDS = 1.0
@@ -134,7 +133,6 @@ class _Run:
                 trainer.load(s, saved)
                 self.seconds_before = max(self.seconds_before, saved["seconds"])
             self.records.append(Records(directory, saved["sizes"] if saved else None))
-        self.tracker = make_tracker(config, trainer.seeds)
         self.started = self.last_status = self.last_checkpoint = time.monotonic()
         self.statuses: dict[int, str] = {}
 
@@ -150,12 +148,9 @@ class _Run:
             while len(self.statuses) < len(self.directories):
                 for s, (row, episodes) in self.trainer.iterate().items():
                     self.records[s].append(row, episodes, self.seconds)
-                    self.tracker.log(self.trainer.seeds[s], row)
                 self._settle()
                 self._keep()
         finally:
-            for seed in set(self.trainer.seeds) - set(self.statuses):
-                self.tracker.finish(seed, "stopped" if stop.is_set() else "failed")
             for records in self.records:
                 records.close()
         return self.statuses
@@ -169,7 +164,6 @@ class _Run:
                 self._checkpoint(s)
                 self._measure(s)
                 write_status(self.directories[s], self.statuses[seed], **self._progress(s))
-                self.tracker.finish(seed, self.statuses[seed])
 
     def _measure(self, s: int) -> None:
         if self.config.measure != "none" and not self.trainer.diverged[s]:

@@ -1,0 +1,254 @@
+"""The follower, `python -m pgbench.tracking.follower`: reads records as they grow and hands their rows to trackers.
+
+Standard input: one line of JSON, what to follow (`pgbench.tracking.follow.spec`); its end means that nothing more will
+be trained. Standard output: a line of JSON per message. The follower may be killed at any moment: what the next one
+sends follows from the records and each run's tracking.json.
+"""
+
+import fcntl
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pgbench.records import CONFIG, METRICS_FILE, read_status
+from pgbench.tracking import ledger as ledgers
+from pgbench.tracking import names
+from pgbench.tracking.ledger import Ledger
+from pgbench.tracking.reading import OVER, Reader, Tail, read_config, state
+from pgbench.tracking.summary import summarize, threshold_of
+from pgbench.tracking.tracker import BUILT_IN, Run, Tracker, Unavailable
+
+POLL = 2.0  # seconds between two looks at the records
+PATIENCE = (5.0, 60.0)  # seconds before the next try at a tracker that was not available: at first, at most
+
+
+class Gate:
+    """When a tracker may be tried again."""
+
+    def __init__(self) -> None:
+        self.until, self.wait = 0.0, PATIENCE[0]
+
+    def open(self) -> bool:
+        return time.monotonic() >= self.until
+
+    def shut(self) -> None:
+        self.until = time.monotonic() + self.wait
+        self.wait = min(2 * self.wait, PATIENCE[1])
+
+
+class Following:
+    """One run and its tracker."""
+
+    def __init__(self, directory: Path, job: "Job", first: bool):
+        self.directory, self.job, self.first = directory, job, first
+        self.lock: int | None = None
+        self.tracker: Tracker | None = None
+        self.over = False
+
+    def look(self, final: bool) -> Iterator[dict[str, Any]]:
+        """Sends what is new; gives messages. `final`: nothing more will be trained here now."""
+        if (self.over and not final) or not (self.directory / CONFIG).exists():
+            return
+        if self.lock is None:
+            if not final and not read_status(self.directory).get("env_steps") and state(self.directory) not in OVER:
+                return  # nothing to tell yet
+            if not self._take():
+                return
+        status = state(self.directory)
+        ended = final or status in OVER
+        new = self.reader.new(ended)
+        if self.tracker is None and (new or self.target["open"] or (ended and self.target["status"] != status)):
+            if not self.job.gate.open():
+                self._release()  # the rows just read will be read again
+                return
+            self._open(status)
+            new = self.reader.new(ended)
+        if self.tracker and new:
+            self._send(new)
+        if self.tracker and ended:
+            rows = self.target["sent"]
+            self.tracker.end(status, self._summary(status))
+            self.target.update(status=status, open=False)
+            self.ledger.save(durable=True)
+            self.tracker = None
+            yield {"ended": str(self.directory), "status": status, "rows": rows}
+        if ended:
+            self._release()
+            self.over = status in ("done", "diverged")
+
+    def _take(self) -> bool:
+        """Makes this process the only one that sends this run."""
+        fd = os.open(self.directory / ledgers.LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return False
+        self.lock = fd
+        self.ledger = Ledger(self.directory)
+        self.settings = self.ledger.settle(self.job.settings)
+        self.target = self.ledger.target(ledgers.target_name(self.settings))
+        self.reader = Reader(self.directory, ledgers.cursors(ledgers.cut(self.target["plan"], self.target["sent"])))
+        return True
+
+    def _release(self) -> None:
+        if self.lock is not None:
+            os.close(self.lock)
+        self.lock = None
+
+    def _open(self, status: str) -> None:
+        run = self._run(status)
+        self.tracker = self.job.make(self.settings["backend"])(run)
+        held = int(getattr(self.tracker, "held", run.sent))
+        known = ledgers.steps(self.target["plan"])
+        if held > known:
+            raise ValueError(f"it holds {held} rows, {known} are known here: {self.ledger.path} is not the newest")
+        plan = ledgers.cut(self.target["plan"], held)
+        self.target.update(plan=plan, sent=held, open=True, memory=run.memory)
+        self.ledger.save(durable=True)
+        self.reader = Reader(self.directory, ledgers.cursors(plan))
+
+    def _run(self, status: str) -> Run:
+        config, settings = read_config(self.directory), self.settings
+        content = self.ledger.content
+        job = str(config.get("job", self.directory.parent.name))
+        if "name" not in content:
+            content["name"] = names.run_name(config, self.job.others(), int(config["seed"]))
+        content.setdefault("job_type", self.job.job_type or self.directory.parent.parent.name)
+        content["settings"] = settings
+        hyperparameters = config.get("hyperparameters", {}).get("name")
+        read = read_status(self.directory)
+        here = self.job.live and self.first and status == "running" and read.get("host") == os.uname().nodename
+        return Run(
+            directory=self.directory,
+            id=content["id"],
+            name=content["name"],
+            group=settings.get("group") or job,
+            job_type=content["job_type"],
+            tags=names.tags([names.algorithm(config), names.env(config), hyperparameters, *settings["tags"]]),
+            config=config,
+            sent=self.target["sent"],
+            settings=settings,
+            live=self.job.live,
+            system_pid=read.get("pid") if here else None,
+            memory=json.loads(json.dumps(self.target["memory"])),
+        )
+
+    def _send(self, new: list[tuple[str, int, int, dict[str, float | int]]]) -> None:
+        assert self.tracker is not None
+        for source, first, last, _ in new:
+            ledgers.add(self.target["plan"], source, first, last)
+        self.ledger.save()  # before: so that each step that is found later can be told which row it is
+        for *_, row in new:
+            self.tracker.row(row)
+        self.target["sent"] += len(new)
+        self.ledger.save()
+
+    def _summary(self, status: str) -> dict[str, Any]:
+        rows = Tail(self.directory / METRICS_FILE).new()
+        return summarize(rows, status, threshold_of(names.env(read_config(self.directory))))
+
+
+class Job:
+    """The runs of one job, which share settings."""
+
+    def __init__(self, content: Mapping[str, Any], spec: Mapping[str, Any], gates: dict[str, Gate]):
+        self.directory, self.settings = Path(content["directory"]), content["settings"]
+        self.job_type, self.live = spec["job_type"], spec["live"]
+        self.gate = gates.setdefault(str(self.settings.get("backend")), Gate())
+        self.spec = spec
+        seeds = content["seeds"]
+        self.runs = [Following(self.directory / f"seed-{seed}", self, seed == seeds[0]) for seed in seeds]
+
+    def make(self, backend: str) -> Any:
+        """The factory of the backend's trackers."""
+        module, _, name = BUILT_IN.get(backend, backend).partition(":")
+        return getattr(importlib.import_module(module), name)
+
+    def others(self) -> list[Mapping[str, Any]]:
+        """The configs of all jobs this one is seen beside: those followed now and those in the same output directory."""
+        configs = {job["directory"]: job["config"] for job in self.spec["jobs"] if job.get("config")}
+        for directory in sorted(self.directory.parent.iterdir()):
+            for path in sorted(directory.glob(f"seed-*/{CONFIG}"))[:1]:
+                configs[str(directory)] = read_config(path.parent)
+        return list(configs.values())
+
+
+class Follower:
+    """All runs of a specification."""
+
+    def __init__(self, spec: Mapping[str, Any]):
+        gates: dict[str, Gate] = {}
+        self.jobs = [Job(content, spec, gates) for content in spec["jobs"]]
+
+    def look(self, final: bool = False) -> Iterator[dict[str, Any]]:
+        """One look at every run. Trouble of one run leaves the others alone; raises if the tracker itself is lost."""
+        for job in self.jobs:
+            for run in job.runs:
+                try:
+                    yield from run.look(final)
+                except Unavailable as error:
+                    job.gate.shut()
+                    run.tracker = None
+                    run._release()
+                    yield {"problem": str(error)}
+                except (ConnectionError, TimeoutError) as error:  # wandb's service is gone, or hangs: only a new process helps
+                    raise Lost(f"{type(error).__name__}: {error}") from error
+                except (OSError, ValueError) as error:
+                    run.tracker, run.over = None, not final
+                    run._release()
+                    yield {"problem": f"{run.directory}: {error}"}
+
+
+class Lost(Exception):
+    """The tracker's own service is gone; this process cannot go on."""
+
+
+def main() -> None:
+    """Follows until standard input ends, then sends what is left."""
+    os.nice(10)
+    spec = json.loads(sys.stdin.readline())
+    out = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what a tracker prints is no message
+
+    def tell(message: Mapping[str, Any]) -> None:
+        with suppress(BrokenPipeError):  # nobody listens any more; the records' readers still do
+            out.write(json.dumps(message) + "\n")
+
+    over = threading.Event()
+
+    def listen() -> None:
+        sys.stdin.read()
+        over.set()
+        if spec["limit"]:
+            time.sleep(spec["limit"])
+            os.killpg(0, signal.SIGKILL)  # also wandb's service
+
+    threading.Thread(target=listen, daemon=True).start()
+    try:
+        follower = Follower(spec)
+        while not over.wait(POLL):
+            for message in follower.look():
+                tell(message)
+        for message in follower.look(final=True):
+            tell(message)
+    except BaseException as error:
+        tell({"problem": str(error) if isinstance(error, Lost) else traceback.format_exception_only(error)[-1].strip()})
+        traceback.print_exc()
+        out.flush()
+        os._exit(3)  # no exit handlers: those of wandb wait for a service that may be gone
+    out.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""Weights & Biases. This file alone imports wandb, and only in the follower's process.
+
+A run on W&B is made of fragments: each time the follower begins, it continues under the same id with the step after the
+last one that is known to be safe. What is known to be safe, if the last fragment was not closed, is read from where it
+went: from the file (by wandb's own tool) if it was offline, from the server's answer if it was online.
+"""
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pgbench.tracking.tracker import Row, Run, Unavailable
+
+MODES = ("online", "offline", "disabled")
+ENVIRONMENT = (
+    "WANDB_API_KEY",
+    "WANDB_BASE_URL",
+    "WANDB_CONFIG_DIR",
+    "WANDB_CACHE_DIR",
+    "WANDB_DATA_DIR",
+    "WANDB_ENTITY",
+    "WANDB_IDENTITY_TOKEN_FILE",
+    "WANDB_CREDENTIALS_FILE",
+    "WANDB_INSECURE_DISABLE_SSL",
+)
+"""The variables that are heeded besides WANDB_MODE: who one is and where the server stands. All others would reach into
+every run (its id, group, tags, directory, service, ...) and are dropped."""
+INIT_SECONDS = 8  # W&B has so long to answer when a run is opened
+FINISH_SECONDS = {True: 8, False: 60}  # ... and to take the rest when it is closed; live, not live
+SYNC_SECONDS = 300
+SPARE_BYTES = 4_000_000  # with less free disk than this, what was written is read back
+TOOL = (sys.executable, "-m", "wandb")
+
+
+def clean_environment() -> None:
+    """Leaves only the variables of ENVIRONMENT, and wandb's own reporting off."""
+    for name in [name for name in os.environ if name.startswith("WANDB_") and name not in ENVIRONMENT]:
+        del os.environ[name]
+    os.environ["WANDB_ERROR_REPORTING"] = "false"
+
+
+def mode_of(settings: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> str:
+    """tracking.mode, else WANDB_MODE, else online. Raises Unavailable for a mode that does not exist."""
+    mode = settings.get("mode") or environment.get("WANDB_MODE") or "online"
+    if mode not in MODES:
+        raise Unavailable(f"WANDB_MODE: got '{mode}', allowed is {', '.join(MODES)}")
+    return mode
+
+
+class WandbRun:
+    """A seed's run on W&B, with env_steps as the x-axis of everything."""
+
+    def __init__(self, run: Run):
+        mode = mode_of(run.settings)
+        clean_environment()
+        self.memory = run.memory
+        directory = run.directory.parent
+        _check_writable(directory / "wandb")
+        self.held = self._safe(run, mode)
+        self.run = self._init(run, mode)
+        if mode == "online":
+            self.held = int(self.run.step)
+        self.begun = self.step = self.held
+        self.path, self.tight = Path(self.run.settings.sync_dir), False
+        self.memory["open"] = {"mode": mode, "fragment": str(self.path.relative_to(directory)), "from": self.held}
+        self.run.define_metric("env_steps")
+        self.run.define_metric("*", step_metric="env_steps")
+
+    def _safe(self, run: Run, mode: str) -> int:
+        """How many rows are safe where they went; online, the server will tell."""
+        before = self.memory.get("open")
+        if before and before["mode"] == "offline":
+            safe = rows_held(run.directory.parent / before["fragment"], before["from"])
+            self._close(before)
+        elif before and mode == "offline":
+            raise Unavailable("its last rows went online and were not confirmed: publish it with --mode online")
+        else:
+            safe = run.sent
+        if mode == "online":
+            self._sync(run)
+        return safe
+
+    def _close(self, fragment: Mapping[str, Any]) -> None:
+        if fragment["mode"] == "offline":
+            self.memory.setdefault("fragments", []).append(fragment["fragment"])
+        self.memory.pop("open", None)
+
+    def _sync(self, run: Run) -> None:
+        """Sends the offline fragments that wait for it, so that online goes on after them."""
+        paths = [run.directory.parent / fragment for fragment in self.memory.get("fragments", [])]
+        waiting = [path for path in paths if list(path.glob("*.wandb")) and not list(path.glob("*.wandb.synced"))]
+        if waiting:
+            command = [*TOOL, "sync", "--yes", *map(str, waiting)]
+            try:
+                done = subprocess.run(command, capture_output=True, text=True, timeout=SYNC_SECONDS, check=False)
+            except subprocess.TimeoutExpired:
+                raise Unavailable(f"wandb sync did not end within {SYNC_SECONDS} s") from None
+            if done.returncode or not all(list(path.glob("*.wandb.synced")) for path in waiting):
+                raise Unavailable(f"wandb sync failed: {' '.join((done.stderr or done.stdout).split())[-200:]}")
+
+    def _init(self, run: Run, mode: str) -> Any:
+        import wandb
+
+        settings = wandb.Settings(
+            silent=True,
+            console="off",
+            program="",
+            host="",
+            disable_git=True,
+            disable_code=True,
+            disable_job_creation=True,
+            x_disable_meta=True,
+            x_disable_machine_info=True,
+            x_save_requirements=False,
+            x_disable_stats=run.system_pid is None,
+            **({"x_stats_pid": run.system_pid} if run.system_pid else {}),
+            init_timeout=INIT_SECONDS,
+            finish_timeout=FINISH_SECONDS[run.live],
+            finish_timeout_raises=True,
+            x_graphql_retry_max=3,
+            x_graphql_retry_wait_max_seconds=2,
+        )
+        self.tags = run.tags
+        try:
+            return wandb.init(
+                project=run.settings["project"],
+                entity=run.settings.get("entity"),
+                group=run.group[:128],
+                job_type=run.job_type[:64],
+                name=run.name[:128],
+                id=run.id,
+                tags=list(run.tags),
+                config=dict(run.config),
+                dir=str(run.directory.parent),
+                mode=mode,  # type: ignore[arg-type]
+                resume="allow",
+                reinit="create_new",
+                settings=settings,
+            )
+        except (wandb.errors.CommError, wandb.errors.UsageError, ValueError) as error:
+            raise Unavailable(_one_line(error)) from None
+
+    def row(self, row: Row) -> None:
+        self.run.log(dict(row), step=self.step)
+        self.step += 1
+        self.tight = self.tight or shutil.disk_usage(self.path).free < SPARE_BYTES
+
+    def end(self, status: str, summary: Mapping[str, Any]) -> None:
+        """The exit code is 1, and a tag says so, if the run failed or stopped; a diverged run has the tag alone."""
+        if status in ("diverged", "failed", "stopped"):
+            self.run.tags = (*self.tags, status)
+        self.run.summary.update(dict(summary))
+        self.run.finish(exit_code=int(status in ("failed", "stopped")))
+        opened = self.memory["open"]
+        if opened["mode"] == "offline" and self.tight and rows_held(self.path, self.begun) < self.step:
+            raise OSError(errno.ENOSPC, "no space left for W&B's files", str(self.path))
+        self._close(opened)
+
+
+def _check_writable(directory: Path) -> None:
+    """Raises OSError: wandb itself would silently go to the temporary directory."""
+    directory.mkdir(exist_ok=True)
+    with tempfile.TemporaryFile(dir=directory) as file:
+        file.write(b"x")
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def fragment_file(directory: Path) -> Path | None:
+    """The .wandb file of a run's directory, if it is (still) there."""
+    return next(iter(directory.glob("*.wandb")), None)
+
+
+def inspect(path: Path) -> Iterator[dict[str, Any]]:
+    """The records that a .wandb file holds, read by wandb's own tool; an unfinished file gives what it has."""
+    command = [*TOOL, "leet", "inspect", "--json", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    for line in done.stdout.splitlines():
+        with suppress(ValueError):
+            yield json.loads(line)
+
+
+def rows_held(fragment: Path, begun: int) -> int:
+    """How many rows are held by a fragment that began with row `begun` and those before it. Raises OSError for a gap:
+    its disk was full for a while."""
+    path = fragment_file(fragment)
+    records = inspect(path) if path else ()
+    steps = [int(record["history"]["item"]["_step"]) for record in records if record.get("type") == "history"]
+    if steps != list(range(begun, begun + len(steps))):
+        raise OSError(errno.EIO, "rows are missing; delete this directory and the run's tracking.json", str(fragment))
+    return begun + len(steps)
