@@ -50,7 +50,7 @@ def test_wandb_is_imported_in_one_file() -> None:
     users = {
         path.name for room in ROOMS for path in sources(room) if any(n.split(".")[0] == "wandb" for n in imports(path))
     }
-    assert users == {"tracking.py"}
+    assert users == {"weights_and_biases.py"}
 
 
 def test_the_mathematics_knows_no_disk_and_no_config_file() -> None:

@@ -49,7 +49,7 @@ def follow(configs: Iterable[Config], job_type: str | None = None, say: Say = to
     if not jobs:
         yield
         return
-    watch = Watch(spec(jobs, job_type, live=True), say)
+    watch = Watch({**spec(jobs, job_type, live=True), "agent": agent(os.environ)}, say)
     try:
         yield
     finally:
@@ -70,6 +70,12 @@ def described(config: Config) -> dict[str, Any]:
 def spec(jobs: Sequence[Mapping[str, Any]], job_type: str | None, live: bool) -> dict[str, Any]:
     """What the follower reads on its standard input. `limit`: seconds it may take after the end, if live."""
     return {"jobs": jobs, "job_type": job_type, "live": live, "limit": END_SECONDS + 3.0 if live else None}
+
+
+def agent(environment: Mapping[str, str]) -> dict[str, str] | None:
+    """The run that a W&B sweep's agent waits for, if one started this command."""
+    run, sweep = environment.get("WANDB_RUN_ID"), environment.get("WANDB_SWEEP_ID")
+    return {"run": run, "sweep": sweep} if run and sweep else None
 
 
 def check(settings: Mapping[str, Any]) -> None:

@@ -14,16 +14,16 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pgbench.records import CONFIG, METRICS_FILE, read_status
 from pgbench.tracking import ledger as ledgers
 from pgbench.tracking import names
 from pgbench.tracking.ledger import Ledger
-from pgbench.tracking.reading import OVER, Reader, Tail, read_config, state
+from pgbench.tracking.reading import OVER, Reader, Tail, known, read_config, state
 from pgbench.tracking.summary import summarize, threshold_of
 from pgbench.tracking.tracker import BUILT_IN, Run, Tracker, Unavailable
 
@@ -48,7 +48,7 @@ class Gate:
 class Following:
     """One run and its tracker."""
 
-    def __init__(self, directory: Path, job: "Job", first: bool):
+    def __init__(self, directory: Path, job: "Job", first: bool = False):
         self.directory, self.job, self.first = directory, job, first
         self.lock: int | None = None
         self.tracker: Tracker | None = None
@@ -56,19 +56,14 @@ class Following:
 
     def look(self, final: bool) -> Iterator[dict[str, Any]]:
         """Sends what is new; gives messages. `final`: nothing more will be trained here now."""
-        if (self.over and not final) or not (self.directory / CONFIG).exists():
+        if (self.over and not final) or not self._begun(final) or not self._take():
             return
-        if self.lock is None:
-            if not final and not read_status(self.directory).get("env_steps") and state(self.directory) not in OVER:
-                return  # nothing to tell yet
-            if not self._take():
-                return
-        status = state(self.directory)
+        status = self._state()
         ended = final or status in OVER
         new = self.reader.new(ended)
         if self.tracker is None and (new or self.target["open"] or (ended and self.target["status"] != status)):
             if not self.job.gate.open():
-                self._release()  # the rows just read will be read again
+                self.release()  # the rows just read will be read again
                 return
             self._open(status)
             new = self.reader.new(ended)
@@ -82,11 +77,28 @@ class Following:
             self.tracker = None
             yield {"ended": str(self.directory), "status": status, "rows": rows}
         if ended:
-            self._release()
+            self.release()
             self.over = status in ("done", "diverged")
+
+    def release(self) -> None:
+        """Lets other processes send this run."""
+        if self.lock is not None:
+            os.close(self.lock)
+        self.lock = self.tracker = None
+
+    def _begun(self, final: bool) -> bool:
+        """Whether there is anything to tell."""
+        if not (self.directory / CONFIG).exists():
+            return False
+        return final or self.lock is not None or "env_steps" in read_status(self.directory) or self._state() in OVER
+
+    def _state(self) -> str:
+        return state(self.directory)
 
     def _take(self) -> bool:
         """Makes this process the only one that sends this run."""
+        if self.lock is not None:
+            return True
         fd = os.open(self.directory / ledgers.LOCK, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -95,32 +107,34 @@ class Following:
             return False
         self.lock = fd
         self.ledger = Ledger(self.directory)
-        self.settings = self.ledger.settle(self.job.settings)
+        self.settings = self._settings()
         self.target = self.ledger.target(ledgers.target_name(self.settings))
-        self.reader = Reader(self.directory, ledgers.cursors(ledgers.cut(self.target["plan"], self.target["sent"])))
+        self._read_on()
         return True
 
-    def _release(self) -> None:
-        if self.lock is not None:
-            os.close(self.lock)
-        self.lock = None
+    def _settings(self) -> dict[str, Any]:
+        return self.ledger.settle(self.job.settings)
+
+    def _read_on(self) -> None:
+        """Reads the records from the first row that was not sent."""
+        plan = ledgers.cut(self.target["plan"], self.target["sent"])
+        self.reader: Source = Reader(self.directory, ledgers.cursors(plan))
 
     def _open(self, status: str) -> None:
         run = self._run(status)
         self.tracker = self.job.make(self.settings["backend"])(run)
         held = int(getattr(self.tracker, "held", run.sent))
-        known = ledgers.steps(self.target["plan"])
-        if held > known:
-            raise ValueError(f"it holds {held} rows, {known} are known here: {self.ledger.path} is not the newest")
+        planned = ledgers.steps(self.target["plan"])
+        if held > planned:
+            raise ValueError(f"it holds {held} rows, {planned} are known here: {self.ledger.path} is not the newest")
         plan = ledgers.cut(self.target["plan"], held)
         self.target.update(plan=plan, sent=held, open=True, memory=run.memory)
         self.ledger.save(durable=True)
-        self.reader = Reader(self.directory, ledgers.cursors(plan))
+        self._read_on()
 
     def _run(self, status: str) -> Run:
         config, settings = read_config(self.directory), self.settings
         content = self.ledger.content
-        job = str(config.get("job", self.directory.parent.name))
         if "name" not in content:
             content["name"] = names.run_name(config, self.job.others(), int(config["seed"]))
         content.setdefault("job_type", self.job.job_type or self.directory.parent.parent.name)
@@ -130,9 +144,10 @@ class Following:
         here = self.job.live and self.first and status == "running" and read.get("host") == os.uname().nodename
         return Run(
             directory=self.directory,
+            files=self.job.directory,
             id=content["id"],
             name=content["name"],
-            group=settings.get("group") or job,
+            group=settings.get("group") or str(config.get("job", self.job.directory.name)),
             job_type=content["job_type"],
             tags=names.tags([names.algorithm(config), names.env(config), hyperparameters, *settings["tags"]]),
             config=config,
@@ -158,6 +173,82 @@ class Following:
         return summarize(rows, status, threshold_of(names.env(read_config(self.directory))))
 
 
+class Trial(Following):
+    """The run that the agent of a W&B sweep waits for: the job as a whole, with `objective`, the mean over its seeds of
+    episode_return. The runs of the seeds stand beside it in the same group."""
+
+    def __init__(self, job: "Job", agent: Mapping[str, str]):
+        super().__init__(job.directory, job)
+        self.agent = agent
+        self.seeds = [run.directory for run in job.runs]
+
+    def _begun(self, final: bool) -> bool:
+        return all((seed / CONFIG).exists() for seed in self.seeds)
+
+    def _state(self) -> str:
+        """The least advanced of the seeds' states; failed if any has failed, diverged if any has diverged."""
+        states = {state(seed) for seed in self.seeds}
+        return next(each for each in ("failed", "running", "stopped", "pending", "diverged", "done") if each in states)
+
+    def _settings(self) -> dict[str, Any]:
+        settings = super()._settings()
+        return {**settings, "agent": dict(self.agent), "entity": settings["entity"] or self.agent.get("entity")}
+
+    def _read_on(self) -> None:
+        self.reader = ObjectiveReader(self.seeds, self.target["sent"])
+
+    def _run(self, status: str) -> Run:
+        config = {key: value for key, value in read_config(self.seeds[0]).items() if key != "seed"}
+        return Run(
+            directory=self.directory,
+            files=self.directory,
+            id=self.agent["run"],
+            name=names.run_name(config, self.job.others(), None),
+            group=self.settings.get("group") or str(config.get("job", self.directory.name)),
+            job_type="trial",
+            tags=names.tags([names.algorithm(config), names.env(config), *self.settings["tags"]]),
+            config={**config, "seeds": len(self.seeds)},
+            sent=self.target["sent"],
+            settings=self.settings,
+            live=self.job.live,
+            memory=json.loads(json.dumps(self.target["memory"])),
+        )
+
+    def _summary(self, status: str) -> dict[str, Any]:
+        rows = [row for *_, row in ObjectiveReader(self.seeds, 0).new(True)]
+        return {"status": status, **({"objective": rows[-1]["objective"]} if rows else {})}
+
+
+class Source(Protocol):
+    """Where rows come from."""
+
+    def new(self, over: bool) -> list[tuple[str, int, int, dict[str, float | int]]]:
+        """See `Reader.new`."""
+
+
+class ObjectiveReader:
+    """Rows of `objective` from those iterations that all seeds have done, after the first `sent`."""
+
+    def __init__(self, seeds: Sequence[Path], sent: int):
+        self.tails = [Tail(seed / METRICS_FILE, sent) for seed in seeds]
+        self.rows: list[list[dict[str, float | int]]] = [[] for _ in seeds]
+        self.place = sent
+
+    def new(self, over: bool) -> list[tuple[str, int, int, dict[str, float | int]]]:
+        for rows, tail in zip(self.rows, self.tails, strict=True):
+            rows += tail.new()
+        found = []
+        for _ in range(min(map(len, self.rows))):
+            together = [rows.pop(0) for rows in self.rows]
+            means = {
+                name: sum(row[name] for row in together) / len(together) for name in ("env_steps", "episode_return")
+            }
+            row = known({"env_steps": means["env_steps"], "objective": means["episode_return"]})
+            found.append((METRICS_FILE, self.place, self.place + 1, row))
+            self.place += 1
+        return found
+
+
 class Job:
     """The runs of one job, which share settings."""
 
@@ -168,6 +259,8 @@ class Job:
         self.spec = spec
         seeds = content["seeds"]
         self.runs = [Following(self.directory / f"seed-{seed}", self, seed == seeds[0]) for seed in seeds]
+        if spec.get("agent") and self.settings["backend"] == "wandb":
+            self.runs.append(Trial(self, spec["agent"]))
 
     def make(self, backend: str) -> Any:
         """The factory of the backend's trackers."""
@@ -175,7 +268,7 @@ class Job:
         return getattr(importlib.import_module(module), name)
 
     def others(self) -> list[Mapping[str, Any]]:
-        """The configs of all jobs this one is seen beside: those followed now and those in the same output directory."""
+        """The configs of the jobs seen beside this one: those followed now and those in the same output directory."""
         configs = {job["directory"]: job["config"] for job in self.spec["jobs"] if job.get("config")}
         for directory in sorted(self.directory.parent.iterdir()):
             for path in sorted(directory.glob(f"seed-*/{CONFIG}"))[:1]:
@@ -198,14 +291,16 @@ class Follower:
                     yield from run.look(final)
                 except Unavailable as error:
                     job.gate.shut()
-                    run.tracker = None
-                    run._release()
+                    run.release()
                     yield {"problem": str(error)}
-                except (ConnectionError, TimeoutError) as error:  # wandb's service is gone, or hangs: only a new process helps
+                except (
+                    ConnectionError,
+                    TimeoutError,
+                ) as error:  # wandb's service is gone, or hangs: only a new process helps
                     raise Lost(f"{type(error).__name__}: {error}") from error
                 except (OSError, ValueError) as error:
-                    run.tracker, run.over = None, not final
-                    run._release()
+                    run.release()
+                    run.over = not final
                     yield {"problem": f"{run.directory}: {error}"}
 
 

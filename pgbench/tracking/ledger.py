@@ -14,11 +14,18 @@ from pgbench.tracking.reading import EVALUATIONS_FILE, Reader, state
 
 LEDGER, LOCK = "tracking.json", "tracking.lock"
 FORMAT = 1
-DEFAULTS = {"backend": "wandb", "project": "pgbench", "entity": None, "group": None, "tags": [], "mode": None}
+DEFAULTS: dict[str, Any] = {
+    "backend": "wandb",
+    "project": "pgbench",
+    "entity": None,
+    "group": None,
+    "tags": [],
+    "mode": None,
+}
 
 Plan = list[list[Any]]
-"""Which rows make which steps of the tracker: [file, first, last] in order. Rows first..last-1 of metrics.csv are a step
-each; those of evaluations.csv are one step together."""
+"""Which rows make which steps of the tracker: [file, first, last] in order. Rows first..last-1 of metrics.csv are a
+step each; those of evaluations.csv are one step together."""
 
 
 def steps(plan: Plan) -> int:
@@ -86,7 +93,8 @@ class Ledger:
 def target_name(settings: Mapping[str, Any]) -> str:
     """The place that settings send to."""
     backend: str = settings["backend"]
-    return f"wandb {settings.get('entity') or ''}/{settings['project']}" if backend == "wandb" else backend
+    trial = f" run {settings['agent']['run']}" if settings.get("agent") else ""
+    return f"wandb {settings.get('entity') or ''}/{settings['project']}{trial}" if backend == "wandb" else backend
 
 
 def missing(directory: Path, settings: Mapping[str, Any]) -> str | None:

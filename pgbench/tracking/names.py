@@ -26,8 +26,11 @@ def _name(part: Any, key: str) -> str:
     return str(part.get(key, "") if isinstance(part, Mapping) else part or "")
 
 
-def run_name(config: Mapping[str, Any], others: Iterable[Mapping[str, Any]], seed: int) -> str:
-    """`trpo CartPole-v1 delta=0.01 seed 0`: what tells this job from `others` of its algorithm and environment."""
+def run_name(config: Mapping[str, Any], others: Iterable[Mapping[str, Any]], seed: int | None) -> str:
+    """`trpo CartPole-v1 delta=0.01 seed 0`: what tells this job from `others` of its algorithm and environment.
+
+    Without a seed, the name of the job as a whole.
+    """
     rivals = [flat(_deciding(one)) for one in others if (algorithm(one), env(one)) == (algorithm(config), env(config))]
     mine = flat(_deciding(config))
     named = ("algorithm.name", "algorithm", "env.id", "env")
@@ -36,7 +39,7 @@ def run_name(config: Mapping[str, Any], others: Iterable[Mapping[str, Any]], see
         for key, value in mine.items()
         if key not in named and any(key in rival and rival[key] != value for rival in rivals)
     ]
-    return " ".join([algorithm(config), env(config), *parts, f"seed {seed}"])
+    return " ".join([algorithm(config), env(config), *parts, *([] if seed is None else [f"seed {seed}"])])
 
 
 def _deciding(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,8 @@ Cells = dict[str, float | int]
 
 
 def number(text: str) -> float | int:
-    """A cell as it was before it was written; an empty cell is NaN."""
+    """A cell as it was before it was written; an empty cell is NaN, True is 1."""
+    text = {"True": "1", "False": "0"}.get(text, text)
     try:
         return int(text)
     except ValueError:

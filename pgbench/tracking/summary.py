@@ -8,12 +8,12 @@ WINDOW = 100  # episodes that episode_return is a mean of; with fewer, a lucky s
 
 
 def summarize(rows: Sequence[Mapping[str, float]], status: str, threshold: float | None = None) -> dict[str, Any]:
-    """status, env_steps and, with y the column episode_return (where it is a number) at environment steps E_1 < E_2 < ...:
+    """status, env_steps and, with y_k the number in column episode_return at environment steps E_1 < E_2 < ...:
 
-        final_return        y_K, the last
-        best_return         max_k y_k
-        area_under_curve    sum_k y_k (E_k - E_{k-1}) / E_K with E_0 = 0: the mean return per environment step
-        steps_to_threshold  min {E_k : y_k >= threshold and at least 100 episodes finished}; left out if there is none
+    final_return        y_K, the last
+    best_return         max_k y_k
+    area_under_curve    sum_k y_k (E_k - E_{k-1}) / E_K with E_0 = 0: the mean return per environment step
+    steps_to_threshold  min {E_k : y_k >= threshold and at least 100 episodes finished}; left out if there is none
     """
     summary: dict[str, Any] = {"status": status, "env_steps": rows[-1]["env_steps"] if rows else 0}
     known = [row for row in rows if not math.isnan(row.get("episode_return", math.nan))]

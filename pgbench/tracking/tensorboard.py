@@ -41,12 +41,16 @@ class TensorBoardRun:
 
     def row(self, row: Row) -> None:
         self.last = max(self.last, int(row["env_steps"]))
-        values = [self.Summary.Value(tag=name, simple_value=value) for name, value in row.items() if name != "env_steps"]
+        values = [
+            self.Summary.Value(tag=name, simple_value=value) for name, value in row.items() if name != "env_steps"
+        ]
         self._write(int(row["env_steps"]), values)
         self.writer.flush()
         self.memory["env_steps"] = self.last
 
     def end(self, status: str, summary: Mapping[str, Any]) -> None:
         numbers = {name: value for name, value in summary.items() if isinstance(value, int | float)}
-        self._write(self.last, [self.Summary.Value(tag=f"summary/{name}", simple_value=v) for name, v in numbers.items()])
+        self._write(
+            self.last, [self.Summary.Value(tag=f"summary/{name}", simple_value=v) for name, v in numbers.items()]
+        )
         self.writer.close()

@@ -26,6 +26,8 @@ class Run:
 
     directory: Path
     """where its records lie"""
+    files: Path
+    """the job's directory, for what a tracker writes itself"""
     id: str
     """made once for this run directory and kept through all resumes"""
     name: str

@@ -5,18 +5,23 @@ last one that is known to be safe. What is known to be safe, if the last fragmen
 went: from the file (by wandb's own tool) if it was offline, from the server's answer if it was online.
 """
 
+import csv
 import errno
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pgbench.errors import UserError
+from pgbench.records import write_atomic
+from pgbench.tracking.names import tags
 from pgbench.tracking.tracker import Row, Run, Unavailable
 
 MODES = ("online", "offline", "disabled")
@@ -62,7 +67,7 @@ class WandbRun:
         mode = mode_of(run.settings)
         clean_environment()
         self.memory = run.memory
-        directory = run.directory.parent
+        directory = run.files
         _check_writable(directory / "wandb")
         self.held = self._safe(run, mode)
         self.run = self._init(run, mode)
@@ -78,7 +83,7 @@ class WandbRun:
         """How many rows are safe where they went; online, the server will tell."""
         before = self.memory.get("open")
         if before and before["mode"] == "offline":
-            safe = rows_held(run.directory.parent / before["fragment"], before["from"])
+            safe = rows_held(run.files / before["fragment"], before["from"])
             self._close(before)
         elif before and mode == "offline":
             raise Unavailable("its last rows went online and were not confirmed: publish it with --mode online")
@@ -95,7 +100,7 @@ class WandbRun:
 
     def _sync(self, run: Run) -> None:
         """Sends the offline fragments that wait for it, so that online goes on after them."""
-        paths = [run.directory.parent / fragment for fragment in self.memory.get("fragments", [])]
+        paths = [run.files / fragment for fragment in self.memory.get("fragments", [])]
         waiting = [path for path in paths if list(path.glob("*.wandb")) and not list(path.glob("*.wandb.synced"))]
         if waiting:
             command = [*TOOL, "sync", "--yes", *map(str, waiting)]
@@ -109,25 +114,6 @@ class WandbRun:
     def _init(self, run: Run, mode: str) -> Any:
         import wandb
 
-        settings = wandb.Settings(
-            silent=True,
-            console="off",
-            program="",
-            host="",
-            disable_git=True,
-            disable_code=True,
-            disable_job_creation=True,
-            x_disable_meta=True,
-            x_disable_machine_info=True,
-            x_save_requirements=False,
-            x_disable_stats=run.system_pid is None,
-            **({"x_stats_pid": run.system_pid} if run.system_pid else {}),
-            init_timeout=INIT_SECONDS,
-            finish_timeout=FINISH_SECONDS[run.live],
-            finish_timeout_raises=True,
-            x_graphql_retry_max=3,
-            x_graphql_retry_wait_max_seconds=2,
-        )
         self.tags = run.tags
         try:
             return wandb.init(
@@ -139,11 +125,11 @@ class WandbRun:
                 id=run.id,
                 tags=list(run.tags),
                 config=dict(run.config),
-                dir=str(run.directory.parent),
+                dir=str(run.files),
                 mode=mode,  # type: ignore[arg-type]
                 resume="allow",
                 reinit="create_new",
-                settings=settings,
+                settings=_settings(wandb, run.live, run.system_pid, run.settings.get("agent")),
             )
         except (wandb.errors.CommError, wandb.errors.UsageError, ValueError) as error:
             raise Unavailable(_one_line(error)) from None
@@ -165,6 +151,30 @@ class WandbRun:
         self._close(opened)
 
 
+def _settings(wandb: Any, live: bool, system_pid: int | None = None, agent: Mapping[str, str] | None = None) -> Any:
+    """A new object for each run: wandb changes it. Nothing of the machine, the code or the console is sent."""
+    return wandb.Settings(
+        silent=True,
+        console="off",
+        program="",
+        host="",
+        disable_git=True,
+        disable_code=True,
+        disable_job_creation=True,
+        x_disable_meta=True,
+        x_disable_machine_info=True,
+        x_save_requirements=False,
+        x_disable_stats=system_pid is None,
+        **({"x_stats_pid": system_pid} if system_pid else {}),
+        sweep_id=agent["sweep"] if agent else None,
+        init_timeout=INIT_SECONDS,
+        finish_timeout=FINISH_SECONDS[live],
+        finish_timeout_raises=True,
+        x_graphql_retry_max=3,
+        x_graphql_retry_wait_max_seconds=2,
+    )
+
+
 def _check_writable(directory: Path) -> None:
     """Raises OSError: wandb itself would silently go to the temporary directory."""
     directory.mkdir(exist_ok=True)
@@ -173,7 +183,8 @@ def _check_writable(directory: Path) -> None:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 160 else f"{text[:160]}..."
 
 
 def fragment_file(directory: Path) -> Path | None:
@@ -199,3 +210,72 @@ def rows_held(fragment: Path, begun: int) -> int:
     if steps != list(range(begun, begun + len(steps))):
         raise OSError(errno.EIO, "rows are missing; delete this directory and the run's tracking.json", str(fragment))
     return begun + len(steps)
+
+
+def publish_figures(figures: Path, records: Sequence[Path], settings: Mapping[str, Any]) -> str:
+    """Logs figures (PNG), tables (CSV) and the page of a directory made by reports as a run of job type `report`.
+
+    `records`: directories of records to add as an artifact. The same directory again continues the same run. Gives a
+    sentence that says where the run is. Raises UserError.
+    """
+    images, tables = sorted(figures.glob("*.png")), sorted(figures.glob("*.csv"))
+    if not images:
+        raise UserError(f"--figures: no PNG in {figures}: give the --out directory of python -m reports")
+    try:
+        mode = mode_of(settings)
+        clean_environment()
+        _check_writable(figures / "wandb")
+        path = figures / "tracking.json"
+        held = json.loads(path.read_text()) if path.exists() else {"id": secrets.token_hex(6), "sent": 0}
+        return _log_figures(figures, images, tables, records, settings, mode, path, held)
+    except (Unavailable, OSError, ValueError) as error:
+        raise UserError(f"--figures: {_one_line(error)}") from None
+
+
+def _log_figures(
+    figures: Path,
+    images: Sequence[Path],
+    tables: Sequence[Path],
+    records: Sequence[Path],
+    settings: Mapping[str, Any],
+    mode: str,
+    path: Path,
+    held: dict[str, Any],
+) -> str:
+    import wandb
+
+    try:
+        run = wandb.init(
+            project=settings["project"],
+            entity=settings.get("entity"),
+            group=settings.get("group"),
+            job_type="report",
+            name=f"report {figures.resolve().name}",
+            id=held["id"],
+            tags=list(tags(settings["tags"])),
+            dir=str(figures),
+            mode=mode,  # type: ignore[arg-type]
+            resume="allow",
+            reinit="create_new",
+            settings=_settings(wandb, live=False),
+        )
+        content: dict[str, Any] = {f"figures/{image.stem}": wandb.Image(str(image)) for image in images}
+        for table in tables:
+            header, *lines = list(csv.reader(table.read_text().splitlines()))
+            content[f"tables/{table.stem}"] = wandb.Table(columns=[*header], data=[*lines])
+        run.log(content, step=max(held["sent"], run.step if mode == "online" else 0))
+        if records:
+            artifact = wandb.Artifact(f"records-{held['id']}", type="records")
+            for directory in records:
+                for file in sorted(directory.resolve().rglob("seed-*/*")):
+                    if file.suffix in (".csv", ".yaml") or file.name == "status.json":
+                        artifact.add_file(str(file), name=str(file.relative_to(directory.resolve().parent)))
+            run.log_artifact(artifact)
+        url = run.url
+        run.finish()
+    except (wandb.errors.CommError, wandb.errors.UsageError, TimeoutError, ConnectionError) as error:
+        raise Unavailable(_one_line(error)) from None
+    held["sent"] += 1
+    write_atomic(path, json.dumps(held).encode())
+    where = url or f"offline in {run.settings.sync_dir}"
+    return f"{len(images)} figures and {len(tables)} tables are on W&B as `report {figures.resolve().name}`: {where}"

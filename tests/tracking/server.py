@@ -92,8 +92,12 @@ class Server:
                 self.end_headers()
                 self.wfile.write(data)
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
+        class Quiet(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request: Any, address: Any) -> None: ...  # a client that was killed
+
+        self.http = Quiet(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.http.server_port}"
         self.thread = threading.Thread(target=self.http.serve_forever, daemon=True)
 
@@ -113,8 +117,14 @@ class Server:
                 return {"upsertBucket": self.upsert(values)}
             if "query RunResumeStatus" in query:
                 run = self.runs.get(values["name"])
-                return {"model": {"id": "p", "name": values["project"], "entity": {"id": "e", "name": "me"},
-                                  "bucket": run and self.bucket(run)}}
+                return {
+                    "model": {
+                        "id": "p",
+                        "name": values["project"],
+                        "entity": {"id": "e", "name": "me"},
+                        "bucket": run and self.bucket(run),
+                    }
+                }
             if "createRunFiles" in query:
                 files = [{"name": name, "uploadUrl": f"{self.url}/upload/{name}"} for name in values["files"]]
                 return {"createRunFiles": {"runID": values["run"], "uploadHeaders": [], "files": files}}
@@ -126,16 +136,30 @@ class Server:
         name = values.get("name") or values["id"]
         run = self.runs.setdefault(name, Run(name))
         run.fields.update({key: value for key, value in values.items() if value is not None})
-        return {"bucket": {**self.bucket(run), "project": {"id": "p", "name": values.get("project"),
-                "entity": {"id": "e", "name": "me"}}}, "inserted": len(run.history) == 0}
+        return {
+            "bucket": {
+                **self.bucket(run),
+                "project": {"id": "p", "name": values.get("project"), "entity": {"id": "e", "name": "me"}},
+            },
+            "inserted": len(run.history) == 0,
+        }
 
     def bucket(self, run: Run) -> dict[str, Any]:
         tail = [json.dumps(run.rows[-1])] if run.history else []
         return {
-            "id": f"storage-{run.name}", "name": run.name, "displayName": run.fields.get("displayName"),
-            "description": None, "config": run.fields.get("config") or "{}", "sweepName": run.fields.get("sweep"),
-            "summaryMetrics": json.dumps(run.summary), "historyLineCount": len(run.history), "eventsLineCount": 0,
-            "logLineCount": 0, "historyTail": json.dumps(tail), "eventsTail": "[]", "tags": run.fields.get("tags") or [],
+            "id": f"storage-{run.name}",
+            "name": run.name,
+            "displayName": run.fields.get("displayName"),
+            "description": None,
+            "config": run.fields.get("config") or "{}",
+            "sweepName": run.fields.get("sweep"),
+            "summaryMetrics": json.dumps(run.summary),
+            "historyLineCount": len(run.history),
+            "eventsLineCount": 0,
+            "logLineCount": 0,
+            "historyTail": json.dumps(tail),
+            "eventsTail": "[]",
+            "tags": run.fields.get("tags") or [],
             "wandbConfig": json.dumps({"t": 1}),
         }
 

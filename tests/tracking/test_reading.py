@@ -1,0 +1,155 @@
+"""Records as rows, each once; what was sent, remembered."""
+
+import math
+import random
+from pathlib import Path
+
+import pytest
+
+from pgbench.records import METRICS, METRICS_FILE, TIMES_FILE, Records
+from pgbench.tracking import ledger as ledgers
+from pgbench.tracking.ledger import Ledger, Plan
+from pgbench.tracking.names import run_name, tags
+from pgbench.tracking.reading import EVALUATIONS_FILE, Reader, Tail
+from pgbench.tracking.summary import summarize
+
+
+def row(k: int) -> dict[str, float]:
+    return {"iteration": k, "env_steps": 10 * k, "episodes": k, "episode_return": k / 3, "kl": math.nan}
+
+
+def test_a_line_without_its_end_is_left_for_later(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    tail = Tail(path)
+    assert tail.new() == []
+    path.write_text("a,b\n1,0.1\n2,")
+    assert tail.new() == [{"a": 1, "b": 0.1}]
+    path.write_text("a,b\n1,0.1\n2,0.30000000000000004\n")
+    assert tail.new() == [{"a": 2, "b": 0.30000000000000004}]
+    assert tail.new() == []
+
+
+@pytest.mark.parametrize("chance", range(20))
+def test_rows_are_given_once_though_the_table_is_cut_back_and_grows_again(tmp_path: Path, chance: int) -> None:
+    rng = random.Random(chance)
+    whole = b"k,x\n" + b"".join(b"%d,%d\n" % (k, 7**k % 1000) for k in range(30))
+    ends = [i + 1 for i, byte in enumerate(whole) if byte == ord("\n")]
+    tail, got, size = Tail(tmp_path / "table.csv"), [], 0
+    for _ in range(40):
+        size = rng.choice(ends) if rng.random() < 0.3 else min(len(whole), size + rng.randrange(40))
+        tail.path.write_bytes(whole[:size])
+        got += tail.new()
+    tail.path.write_bytes(whole)
+    got += tail.new()
+    assert got == [{"k": k, "x": 7**k % 1000} for k in range(30)]
+
+
+def test_times_that_differ_after_a_resume_stay_with_their_iterations(tmp_path: Path) -> None:
+    reader, sent = Reader(tmp_path, {}), []
+    records = Records(tmp_path)
+    for k in range(1, 8):
+        records.append(row(k), [], seconds=k * 1.5)
+        if k == 4:
+            sizes = records.sizes()
+    sent += reader.new(over=False)
+    records.close()
+    records = Records(tmp_path, sizes)  # killed after 7, resumed from 4; its times are longer now
+    for k in range(5, 12):
+        records.append(row(k), [], seconds=k * 1000.25)
+    sent += reader.new(over=False)
+    records.close()
+    assert [one["iteration"] for *_, one in sent] == list(range(1, 12))
+    assert [one["seconds"] for *_, one in sent] == [k * 1.5 if k < 8 else k * 1000.25 for k in range(1, 12)]
+    assert all("kl" not in one for *_, one in sent)
+
+
+def test_a_row_waits_for_its_time_until_the_run_is_over(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    records.append(row(1), [], 1.0)
+    with open(tmp_path / METRICS_FILE, "a") as file:
+        file.write(",".join(str(row(2).get(name, "")) for name in METRICS) + "\n")
+    reader = Reader(tmp_path, {})
+    assert [one["iteration"] for *_, one in reader.new(over=False)] == [1]
+    assert [one["iteration"] for *_, one in reader.new(over=True)] == [2]
+    assert (tmp_path / TIMES_FILE).exists()
+
+
+def test_an_evaluation_is_a_row_with_its_statistics(tmp_path: Path) -> None:
+    lines = ["100,0,1.0,10,True", "100,1,3.0,20,True", "200,0,5.0,5,True"]
+    text = "env_steps,episode,return,length,deterministic\n" + "\n".join(lines) + "\n"
+    (tmp_path / EVALUATIONS_FILE).write_text(text)
+    reader = Reader(tmp_path, {})
+    ((_, first, last, one),) = reader.new(over=False)  # the second may still grow
+    assert (first, last) == (0, 2)
+    assert one == {
+        "env_steps": 100, "evaluation/episodes": 2, "evaluation/return": 2.0, "evaluation/return_std": 1.0,
+        "evaluation/return_min": 1.0, "evaluation/return_max": 3.0, "evaluation/length": 15.0,
+        "evaluation/deterministic": 1,
+    }  # fmt: skip
+    ((_, first, last, one),) = reader.new(over=True)
+    assert (first, last, one["evaluation/return"]) == (2, 3, 5.0)
+
+
+def test_a_plan_cut_anywhere_holds_that_many_rows() -> None:
+    plan: Plan = []
+    for k in range(5):
+        ledgers.add(plan, METRICS_FILE, k, k + 1)
+    ledgers.add(plan, EVALUATIONS_FILE, 0, 10)
+    for k in range(5, 8):
+        ledgers.add(plan, METRICS_FILE, k, k + 1)
+    ledgers.add(plan, EVALUATIONS_FILE, 10, 20)
+    assert plan == [[METRICS_FILE, 0, 5], [EVALUATIONS_FILE, 0, 10], [METRICS_FILE, 5, 8], [EVALUATIONS_FILE, 10, 20]]
+    assert ledgers.steps(plan) == 10
+    expected = [(0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (5, 10), (6, 10), (7, 10), (8, 10), (8, 20)]
+    for count in range(11):
+        kept = ledgers.cut(plan, count)
+        assert ledgers.steps(kept) == count
+        assert tuple(ledgers.cursors(kept).values()) == expected[count]
+
+
+def test_an_id_is_made_once_and_differs_between_repetitions(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "colleague").mkdir()
+    mine = Ledger(tmp_path / "mine")
+    mine.save()
+    assert Ledger(tmp_path / "mine").content["id"] == mine.content["id"]
+    assert Ledger(tmp_path / "colleague").content["id"] != mine.content["id"]
+    assert not set(mine.content["id"]) & set(":;,#?/'")
+
+
+def test_a_broken_ledger_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / ledgers.LEDGER).write_text('{"format": 1')
+    with pytest.raises(ValueError, match=r"tracking.json cannot be read .* delete it"):
+        Ledger(tmp_path)
+
+
+def test_names_tell_what_differs() -> None:
+    def config(name: str, delta: float, hidden: list[int]) -> dict:
+        values = {"name": "default", "delta": delta, "hidden": hidden}
+        return {"algorithm": {"name": name}, "env": {"id": "CartPole-v1"}, "hyperparameters": values, "seed": 1}
+
+    first, others = config("trpo", 0.01, [64]), [config("trpo", 0.1, [64]), config("vpg", 0.01, [32])]
+    assert run_name(first, [first, *others], 0) == "trpo CartPole-v1 delta=0.01 seed 0"
+    assert run_name(others[1], [first, *others], 2) == "vpg CartPole-v1 seed 2"
+    assert run_name(first, [config("trpo", 0.01, [32, 32])], 0) == "trpo CartPole-v1 hidden=64 seed 0"
+
+
+def test_tags_are_cut_to_what_is_taken() -> None:
+    assert tags(["trpo", "", None, "  ", "x" * 80, "trpo", 3]) == ("trpo", "x" * 64, "3")
+
+
+def test_the_summary_is_its_formula() -> None:
+    rows = [
+        {"env_steps": 100, "episodes": 1, "episode_return": 500.0},
+        {"env_steps": 300, "episodes": 120, "episode_return": math.nan},
+        {"env_steps": 400, "episodes": 150, "episode_return": 400.0},
+        {"env_steps": 500, "episodes": 200, "episode_return": 100.0},
+    ]
+    got = summarize(rows, "done", threshold=300.0)
+    area = (500 * 100 + 400 * 300 + 100 * 100) / 500
+    assert got == {
+        "status": "done", "env_steps": 500, "final_return": 100.0, "best_return": 500.0, "area_under_curve": area,
+        "threshold": 300.0, "steps_to_threshold": 400,
+    }  # fmt: skip
+    assert "steps_to_threshold" not in summarize(rows, "done", threshold=600.0)
+    assert summarize([], "failed") == {"status": "failed", "env_steps": 0}
