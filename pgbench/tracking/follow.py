@@ -23,7 +23,7 @@ from pgbench.records import seed_dir
 from pgbench.tracking.ledger import missing
 from pgbench.tracking.tracker import BUILT_IN, NEEDS
 
-END_SECONDS = 12.0  # the follower has so long to send the rest once training is over
+END_SECONDS = 10.0  # the follower has so long to send the rest once training is over
 RESTART_SECONDS = (1.0, 60.0)  # before a follower that died is started again: at first, at most
 RESTARTS_AT_END = 2  # how often one that dies while it sends the rest is started again
 FORBIDDEN = "/\\#?%:"  # in a W&B project

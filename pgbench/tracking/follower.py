@@ -14,8 +14,10 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +30,7 @@ from pgbench.tracking.summary import summarize, threshold_of
 from pgbench.tracking.tracker import BUILT_IN, Run, Tracker, Unavailable
 
 POLL = 2.0  # seconds between two looks at the records
+ENDS = 16  # runs that are ended at the same time
 PATIENCE = (5.0, 60.0)  # seconds before the next try at a tracker that was not available: at first, at most
 
 
@@ -54,31 +57,37 @@ class Following:
         self.tracker: Tracker | None = None
         self.over = False
 
-    def look(self, final: bool) -> Iterator[dict[str, Any]]:
-        """Sends what is new; gives messages. `final`: nothing more will be trained here now."""
+    def look(self, final: bool) -> str | None:
+        """Sends what is new. `final`: nothing more will be trained here now. Gives the status to `end` with, if any."""
         if (self.over and not final) or not self._begun(final) or not self._take():
-            return
+            return None
         status = self._state()
         ended = final or status in OVER
         new = self.reader.new(ended)
         if self.tracker is None and (new or self.target["open"] or (ended and self.target["status"] != status)):
             if not self.job.gate.open():
                 self.release()  # the rows just read will be read again
-                return
+                return None
             self._open(status)
             new = self.reader.new(ended)
         if self.tracker and new:
             self._send(new)
-        if self.tracker and ended:
-            rows = self.target["sent"]
-            self.tracker.end(status, self._summary(status))
-            self.target.update(status=status, open=False)
-            self.ledger.save(durable=True)
-            self.tracker = None
-            yield {"ended": str(self.directory), "status": status, "rows": rows}
-        if ended:
-            self.release()
-            self.over = status in ("done", "diverged")
+        if ended and not self.tracker:  # all was sent before
+            self._close(status)
+        return status if ended and self.tracker else None
+
+    def end(self, status: str) -> dict[str, Any]:
+        """Ends the tracker's run; gives a message."""
+        assert self.tracker is not None
+        self.tracker.end(status, self._summary(status))
+        self.target.update(status=status, open=False)
+        self.ledger.save(durable=True)
+        self._close(status)
+        return {"ended": str(self.directory), "status": status, "rows": self.target["sent"]}
+
+    def _close(self, status: str) -> None:
+        self.release()
+        self.over = status in ("done", "diverged")
 
     def release(self) -> None:
         """Lets other processes send this run."""
@@ -122,6 +131,7 @@ class Following:
 
     def _open(self, status: str) -> None:
         run = self._run(status)
+        self.ledger.save(durable=True)  # its id, before anybody else knows it
         self.tracker = self.job.make(self.settings["backend"])(run)
         held = int(getattr(self.tracker, "held", run.sent))
         planned = ledgers.steps(self.target["plan"])
@@ -284,28 +294,36 @@ class Follower:
         self.jobs = [Job(content, spec, gates) for content in spec["jobs"]]
 
     def look(self, final: bool = False) -> Iterator[dict[str, Any]]:
-        """One look at every run. Trouble of one run leaves the others alone; raises if the tracker itself is lost."""
-        for job in self.jobs:
-            for run in job.runs:
-                try:
-                    yield from run.look(final)
-                except Unavailable as error:
-                    job.gate.shut()
-                    run.release()
-                    yield {"problem": str(error)}
-                except (
-                    ConnectionError,
-                    TimeoutError,
-                ) as error:  # wandb's service is gone, or hangs: only a new process helps
-                    raise Lost(f"{type(error).__name__}: {error}") from error
-                except (OSError, ValueError) as error:
-                    run.release()
-                    run.over = not final
-                    yield {"problem": f"{run.directory}: {error}"}
+        """One look at every run; gives messages. Those that end, end at the same time: each waits for its server."""
+        with ThreadPoolExecutor(ENDS) as pool:
+            ends = []
+            for job in self.jobs:
+                for run in job.runs:
+                    status, trouble = self._try(run, partial(run.look, final), final)
+                    yield from [trouble] if trouble else []
+                    if status:
+                        ends.append(pool.submit(self._try, run, partial(run.end, status), final))
+            for future in as_completed(ends):
+                yield from [message for message in future.result() if message]
+
+    def _try(self, run: Following, act: Callable[[], Any], final: bool) -> tuple[Any, dict[str, Any] | None]:
+        """What `act` gives, and a message of trouble. Trouble of one run leaves the others alone. Raises Lost."""
+        try:
+            return act(), None
+        except Unavailable as error:
+            run.job.gate.shut()
+            run.release()
+            return None, {"problem": str(error)}
+        except (ConnectionError, TimeoutError) as error:
+            raise Lost(f"{type(error).__name__}: {error}") from error
+        except (OSError, ValueError) as error:
+            run.release()
+            run.over = not final
+            return None, {"problem": f"{run.directory}: {error}"}
 
 
 class Lost(Exception):
-    """The tracker's own service is gone; this process cannot go on."""
+    """The tracker's own service is gone or hangs; only a new process helps."""
 
 
 def main() -> None:

@@ -1,10 +1,11 @@
 """Records of real training, made once per session, and a stand-in server."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -63,19 +64,28 @@ def command(*arguments: object, check: bool = True, **changes: str) -> subproces
 @pytest.fixture(scope="session")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two algorithms, three seeds each, in worker processes, followed offline in a shell full of traps."""
-    directory = tmp_path_factory.mktemp("swept") / "delta"
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    with open(shared / "swept.lock", "w") as lock:  # made once for all workers of pytest-xdist
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        directory = shared / "swept" / "delta"
+        if not directory.exists():
+            sweep(directory)
+    return directory
+
+
+def sweep(directory: Path) -> None:
     grid = ["algorithm=trpo,vpg", "seeds=3", "total_steps=2000", "n_jobs=2", f"output_dir={directory}"]
     tracking = ["tracking=wandb", "tracking.mode=offline", f"tracking.tags=[extra,'',{'x' * 80}]"]
     command("sweeps", *grid, *SMALL, *tracking, **HOSTILE, WANDB_API_KEY=KEY)
-    return directory
 
 
 @pytest.fixture
 def untracked(swept: Path, tmp_path: Path) -> Path:
-    """The same runs as if they had been made with tracking off."""
+    """The three runs of one of its jobs as if they had been made with tracking off."""
     directory = tmp_path / "delta"
-    ours = shutil.ignore_patterns("wandb", "tracking.*")
-    shutil.copytree(swept, directory, ignore=ours)
+    job = min(swept.glob("trpo-*"))
+    shutil.copytree(job, directory / job.name, ignore=shutil.ignore_patterns("wandb", "tracking.*"))
     return directory
 
 
@@ -83,8 +93,3 @@ def untracked(swept: Path, tmp_path: Path) -> Path:
 def server() -> Iterator[Server]:
     with Server() as server:
         yield server
-
-
-@pytest.fixture
-def run_command() -> Callable[..., subprocess.CompletedProcess[str]]:
-    return command

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,14 +15,21 @@ import yaml
 from conftest import HOSTILE, KEY, ROOT, SECRET, SMALL, command, environment
 from server import Run, Server
 
+import wandb
+from pgbench.errors import UserError
 from pgbench.records import read_status
+from pgbench.tracking.follow import check
+from pgbench.tracking.ledger import DEFAULTS
 
 TIMED = ("seconds",)
 
 
 def inspect(path: Path) -> list[dict]:
-    text = command("wandb", "leet", "inspect", "--json", path).stdout
-    return [json.loads(line) for line in text.splitlines()]
+    """With wandb's own reader, as `wandb leet inspect --json` starts it."""
+    core = Path(wandb.__file__).parent / "bin" / "wandb-core"
+    arguments = [core, "leet", "inspect", "-json", "-no-observability", "-run-file", path]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def id_of(run: Path) -> str:
@@ -102,7 +110,7 @@ def test_verify_finds_what_differs(untracked: Path) -> None:
     done = command("sweeps.publish", untracked, "--verify", check=False)
     assert done.returncode == 1
     assert f"{run.parent.name}/{run.name}: row 3: kl" in done.stdout
-    assert done.stdout.count(": equal") == 5
+    assert done.stdout.count(": equal") == 2
 
 
 def test_runs_made_with_tracking_off_are_published_online_once(untracked: Path, server: Server) -> None:
@@ -111,7 +119,7 @@ def test_runs_made_with_tracking_off_are_published_online_once(untracked: Path, 
     refused = command("sweeps.publish", untracked, check=False, **here)
     assert refused.returncode == 1
     assert len(refused.stderr.splitlines()) == 1
-    assert "6 of 6 runs are not up to date" in refused.stderr
+    assert "3 of 3 runs are not up to date" in refused.stderr
     server.mode = "ok"
     command("sweeps.publish", untracked, **here)
     check_online(server, untracked)
@@ -123,7 +131,7 @@ def test_runs_made_with_tracking_off_are_published_online_once(untracked: Path, 
 def test_neither_key_nor_secret_is_in_any_file_or_request(swept: Path, untracked: Path, server: Server) -> None:
     command("sweeps.publish", untracked, WANDB_BASE_URL=server.url, WANDB_API_KEY=KEY)
     files = [path for root in (swept, untracked) for path in root.rglob("*") if path.is_file()]
-    assert len(files) > 60
+    assert len(files) > 50
     for word in (KEY, SECRET, "stolen"):
         assert [path for path in files if word.encode() in path.read_bytes()] == []
         assert word.encode() not in server.bodies
@@ -148,13 +156,15 @@ def follower_of(process: subprocess.Popen) -> int:
     return pid
 
 
-def wait_for(directory: Path, iterations: int) -> None:
+def wait_for_fragments(directory: Path, count: int) -> None:
+    """Until the runs are open on W&B so many times, and some rows were sent."""
     for _ in range(600):
-        paths = list(directory.glob("*/seed-*/metrics.csv"))
-        if paths and min(path.read_text().count("\n") for path in paths) > iterations:
+        ledgers = [path.read_text() for path in directory.glob("*/seed-*/tracking.json")]
+        fragments = list(directory.glob("*/wandb/offline-run-*"))
+        if len(fragments) >= count and all('"sent": 0' not in text and '"open": true' in text for text in ledgers):
             return
         time.sleep(0.1)
-    raise AssertionError("it did not train")
+    raise AssertionError("it was not followed")
 
 
 @pytest.mark.slow
@@ -162,20 +172,18 @@ def test_after_kills_and_a_resume_one_sync_gives_one_whole_run(tmp_path: Path, s
     """The job is killed with its follower and goes on; then the follower alone; then all is synced."""
     job = ["seeds=2", "total_steps=24000", "tracking=wandb", "tracking.mode=offline"]
     process = start(tmp_path, *job)
-    wait_for(tmp_path, 20)
+    wait_for_fragments(tmp_path, 2)
     for pid in (process.pid, follower_of(process)):
         os.kill(pid, signal.SIGKILL)
     process.communicate()
     process = start(tmp_path, *job)
-    wait_for(tmp_path, 60)
+    wait_for_fragments(tmp_path, 4)
     os.kill(follower_of(process), signal.SIGKILL)
     _, errors = process.communicate()
     assert process.returncode == 0
-    assert errors.count("\n") == 1
     assert "killed by signal 9; training goes on" in errors
-    assert "0 sent now" in command("sweeps.publish", tmp_path, "--verify").stdout
+    assert command("sweeps.publish", tmp_path, "--verify").stdout.count(": equal") == 2
     fragments = sorted(map(str, tmp_path.glob("*/wandb/offline-run-*")))
-    assert len(fragments) > 2
     command("wandb", "sync", "--yes", *fragments, WANDB_BASE_URL=server.url, WANDB_API_KEY=KEY)
     check_online(server, tmp_path)
 
@@ -233,20 +241,24 @@ def test_training_imports_no_tracker() -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "message"),
+    ("key", "value", "message"),
     [
-        (
-            "tracking.backend=wandbb",
-            "tracking.backend: got 'wandbb', allowed is none, wandb, tensorboard or module:name",
-        ),
-        ("tracking.backend=nowhere_at_all:Tracker", "no module nowhere_at_all"),
-        ("tracking.project=a/b", "tracking.project: got 'a/b', allowed are 1 to 128 characters"),
+        ("backend", "wandbb", "got 'wandbb', allowed is none, wandb, tensorboard or module:name"),
+        ("backend", "module:", "got 'module:', allowed is none, wandb"),
+        ("backend", "nowhere_at_all:Tracker", "there is no module nowhere_at_all"),
+        ("project", "a/b", "got 'a/b', allowed are 1 to 128 characters"),
+        ("project", "", "allowed are 1 to 128 characters"),
     ],
 )
-def test_a_mistake_is_one_line_before_anything_is_trained(tmp_path: Path, override: str, message: str) -> None:
-    done = command("pgbench", *SMALL, "tracking=wandb", override, f"output_dir={tmp_path}", check=False)
+def test_a_mistake_is_one_line(key: str, value: str, message: str) -> None:
+    with pytest.raises(UserError, match=f"tracking.{key}: .*{re.escape(message)}") as caught:
+        check({**DEFAULTS, key: value})
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_is_trained_after_a_mistake(tmp_path: Path) -> None:
+    done = command("pgbench", *SMALL, "tracking.backend=wandbb", f"output_dir={tmp_path}", check=False)
     assert done.returncode == 2
-    assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
