@@ -31,7 +31,7 @@ from pgbench.tracking.reading import Tail, known  # noqa: E402
 SEEDS = 10
 JOB = ["env=cartpole", "algorithm=trpo", f"seeds={SEEDS}", "checkpoint_seconds=2", "hyperparameters.n_steps=32"]
 KEY = "0123456789abcdef0123456789abcdef01234567"
-SECRET = "a-secret-that-must-not-be-anywhere"
+SECRET = f"a-secret-that-must-not-be-anywhere-{os.getpid()}"
 HOSTILE = {
     "WANDB_RUN_ID": "stolen", "WANDB_RUN_GROUP": "stolen", "WANDB_NAME": "stolen", "WANDB_TAGS": "," * 3 + "x" * 90,
     "WANDB_PROJECT": "stolen", "WANDB_RESUME": "never", "WANDB_SERVICE": "3-1-unix-/nowhere",

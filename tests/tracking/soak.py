@@ -1,5 +1,5 @@
-"""Kills a followed sweep's workers, driver and follower at random instants and starts it again; then one `wandb sync` must
-give one whole run per seed: `python tests/tracking/soak.py [kills] [seed] [online|offline]`.
+"""Kills a followed sweep's workers, driver and follower at random instants and starts it again; then one `wandb sync`
+must give one whole run per seed: `python tests/tracking/soak.py [kills] [seed] [online|offline]`.
 """
 
 import os
