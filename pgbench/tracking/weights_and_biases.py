@@ -85,6 +85,7 @@ class WandbRun:
         self._drop_empty(run)
         before = self.memory.get("open")
         if before and before["mode"] == "offline":
+            mend(run.files / before["fragment"])
             safe = rows_held(run.files / before["fragment"], before["from"])
             self._close(before)
         elif before and mode == "offline":
@@ -214,6 +215,34 @@ def inspect(path: Path) -> Iterator[dict[str, Any]]:
     for line in done.stdout.splitlines():
         with suppress(ValueError):
             yield json.loads(line)
+
+
+def mend(fragment: Path) -> None:
+    """Cuts a killed follower's .wandb file after its last whole record: `wandb sync` stops at a torn one."""
+    path = fragment_file(fragment)
+    if path:
+        os.truncate(path, whole_records(path.read_bytes()))
+
+
+def whole_records(data: bytes) -> int:
+    """The bytes up to the end of the last whole record of a .wandb file.
+
+    It is a log as LevelDB writes it: 7 bytes that name the format, then, in blocks of 32 KiB (the first with those 7),
+    chunks of a checksum (4 bytes), a length (2), a type (1: a whole record, 2, 3, 4: its first, middle, last part) and
+    the content. A block's last bytes are left empty where no header fits.
+    """
+    place = end = 7
+    while place + 7 <= len(data):
+        if (room := 32768 - place % 32768) < 7:
+            place += room
+            continue
+        length, kind = int.from_bytes(data[place + 4 : place + 6], "little"), data[place + 6]
+        place += 7 + length
+        if place > len(data) or kind not in (1, 2, 3, 4):
+            break
+        if kind in (1, 4):
+            end = place
+    return end
 
 
 def steps_in(path: Path) -> list[int]:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import wandb
 from pgbench.errors import UserError
 from pgbench.records import read_status
 from pgbench.tracking.follow import check
-from pgbench.tracking.ledger import DEFAULTS
+from pgbench.tracking.ledger import DEFAULTS, Ledger
 
 TIMED = ("seconds",)
 
@@ -186,6 +187,30 @@ def test_after_kills_and_a_resume_one_sync_gives_one_whole_run(tmp_path: Path, s
     fragments = sorted(map(str, tmp_path.glob("*/wandb/offline-run-*")))
     command("wandb", "sync", "--yes", *fragments, WANDB_BASE_URL=server.url, WANDB_API_KEY=KEY)
     check_online(server, tmp_path)
+
+
+@pytest.mark.parametrize("share", [0.35, 0.6, 0.999])
+def test_a_torn_file_of_a_killed_follower_is_continued_and_synced(
+    untracked: Path, server: Server, share: float
+) -> None:
+    """wandb's service loses what it has not flushed; a torn record would keep `wandb sync` from all that follows."""
+    run = min(untracked.glob("*/seed-*"))
+    for other in set(untracked.glob("*/seed-*")) - {run}:
+        shutil.rmtree(other)
+    command("sweeps.publish", untracked, "--mode=offline")
+    (file,) = run.parent.glob("wandb/offline-run-*/*.wandb")
+    os.truncate(file, int(file.stat().st_size * share))
+    ledger = Ledger(run)
+    (target,) = ledger.content["sent"].values()
+    (fragment,) = target["memory"].pop("fragments")
+    target["memory"]["open"] = {"mode": "offline", "fragment": fragment, "from": 0}
+    target.update(open=True, status=None)
+    ledger.save()
+    command("sweeps.publish", untracked, "--mode=offline")
+    fragments = sorted(map(str, run.parent.glob("wandb/offline-run-*")))
+    assert len(fragments) == 2
+    command("wandb", "sync", "--yes", *fragments, WANDB_BASE_URL=server.url, WANDB_API_KEY=KEY)
+    check_online(server, untracked)
 
 
 @pytest.mark.parametrize("trouble", ["closed", "hang"])
