@@ -33,24 +33,25 @@ class TensorBoardRun:
         text = "\n".join(f"    {line}" for line in yaml.safe_dump(dict(run.config)).splitlines())  # verbatim Markdown
         tensor = TensorProto(dtype=DT_STRING, string_val=[f"{run.name}\n\n{text}".encode()])
         value = Summary.Value(tag="config", metadata=plugin, tensor=tensor)
-        self._write(0 if not run.sent else self.last + 1, [value])
+        self.writer.add_event(Event(wall_time=time.time(), step=max(0, self.last), summary=Summary(value=[value])))
         self.writer.flush()
 
-    def _write(self, step: int, values: list[Any]) -> None:
+    def _write(self, step: int, numbers: Mapping[str, float | int]) -> None:
+        values = [self.Summary.Value(tag=tag, simple_value=number) for tag, number in numbers.items()]
         self.writer.add_event(self.Event(wall_time=time.time(), step=step, summary=self.Summary(value=values)))
 
     def row(self, row: Row) -> None:
         self.last = max(self.last, int(row["env_steps"]))
-        values = [
-            self.Summary.Value(tag=name, simple_value=value) for name, value in row.items() if name != "env_steps"
-        ]
-        self._write(int(row["env_steps"]), values)
+        self._write(int(row["env_steps"]), {_tag(name): row[name] for name in row if name != "env_steps"})
         self.writer.flush()
         self.memory["env_steps"] = self.last
 
     def end(self, status: str, summary: Mapping[str, Any]) -> None:
-        numbers = {name: value for name, value in summary.items() if isinstance(value, int | float)}
-        self._write(
-            self.last, [self.Summary.Value(tag=f"summary/{name}", simple_value=v) for name, v in numbers.items()]
-        )
+        numbers = {f"summary/{name}": value for name, value in summary.items() if isinstance(value, int | float)}
+        self._write(self.last, numbers)
         self.writer.close()
+
+
+def _tag(name: str) -> str:
+    """TensorBoard makes a section of what stands before the slash."""
+    return name if "/" in name else f"train/{name}"

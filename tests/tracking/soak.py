@@ -4,6 +4,7 @@ must give one whole run per seed: `python tests/tracking/soak.py [kills] [seed] 
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -60,7 +61,8 @@ def soak(directory: Path, server: Server, kills: int, seed: int, mode: str, step
     fragments = sorted(map(str, directory.glob("*/wandb/offline-run-*")))
     if fragments:
         sync = [sys.executable, "-m", "wandb", "sync", "--yes", *fragments]
-        subprocess.run(sync, cwd=ROOT, env=here, capture_output=True, check=True)
+        done = subprocess.run(sync, cwd=ROOT, env=here, capture_output=True, text=True, check=False)
+        assert done.returncode == 0 and "ERROR" not in done.stderr, done.stderr
     assert compare(directory, server) == "equal", compare(directory, server)
     assert len(server.runs) == 6, sorted(server.runs)
     assert SECRET.encode() not in server.bodies
@@ -69,9 +71,11 @@ def soak(directory: Path, server: Server, kills: int, seed: int, mode: str, step
 
 if __name__ == "__main__":
     kills, seed, mode = [*sys.argv[1:], *["20", "0", "offline"][len(sys.argv) - 1 :]]
-    with tempfile.TemporaryDirectory() as directory, Server() as server:
+    directory = tempfile.mkdtemp(prefix="soak-")  # kept if it fails
+    with Server() as server:
         begun = time.monotonic()
         killed = soak(Path(directory) / "sweep", server, int(kills), int(seed), mode, steps=6_000 * int(kills))
         counts = ", ".join(f"{killed.count(what)} {what}" for what in sorted(set(killed)))
         seconds = time.monotonic() - begun
+        shutil.rmtree(directory)
         print(f"{len(killed)} kills ({counts}; seed {seed}, {mode}) in {seconds:.0f} s: W&B holds every row once")

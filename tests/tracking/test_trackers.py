@@ -32,7 +32,7 @@ def test_tensorboard_holds_every_row(untracked: Path) -> None:
         table = pd.read_csv(run / "metrics.csv")
         for name in set(table) - {"env_steps"}:
             known = table[["env_steps", name]].dropna()
-            held = events.Scalars(name) if len(known) else []
+            held = events.Scalars(f"train/{name}") if len(known) else []
             assert [event.step for event in held] == known["env_steps"].tolist()
             assert [event.value for event in held] == np.float32(known[name]).tolist()
         (best,) = events.Scalars("summary/best_return")
@@ -64,7 +64,7 @@ def test_tensorboard_goes_on_where_a_killed_follower_was(tmp_path: Path) -> None
     second.end("done", {"status": "done"})
     events = EventAccumulator(str(tmp_path / "tensorboard"), {"scalars": 0})
     events.Reload()
-    assert [(event.step, event.value) for event in events.Scalars("kl")] == [(10 * k, k / 4) for k in range(1, 9)]
+    assert [(event.step, event.value) for event in events.Scalars("train/kl")] == [(10 * k, k / 4) for k in range(1, 9)]
 
 
 def test_the_example_of_an_own_tracker_works_as_its_page_says(tmp_path: Path) -> None:
