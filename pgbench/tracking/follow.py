@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pgbench.config import Config, to_plain
+from pgbench.config import Config, Tracking, to_plain
 from pgbench.errors import UserError
 from pgbench.records import seed_dir
 from pgbench.tracking.ledger import missing
@@ -42,8 +43,7 @@ def follow(configs: Iterable[Config], job_type: str | None = None, say: Say = to
     Enter it before the runs are locked, so that it ends after their locks are dropped. `job_type`: what kind of runs
     these are, a sweep's name. Raises UserError for a mistake in `tracking`, before anything is started.
     """
-    jobs = [described(config) for config in configs if config.tracking.backend != "none"]
-    jobs = [job for job in jobs if job["settings"]["mode"] != "disabled"]
+    jobs = [described(config) for config in configs if wanted(config.tracking)]
     for settings in {json.dumps(job["settings"]): job["settings"] for job in jobs}.values():
         check(settings)
     if not jobs:
@@ -55,6 +55,12 @@ def follow(configs: Iterable[Config], job_type: str | None = None, say: Say = to
     finally:
         watch.end(END_SECONDS)
         tell_missing(jobs, say, watch.problem)
+
+
+def wanted(tracking: Tracking) -> bool:
+    """Whether there is anything to follow: not with no tracker, nor with W&B disabled here or by WANDB_MODE."""
+    mode = tracking.mode or os.environ.get("WANDB_MODE")
+    return tracking.backend != "none" and not (tracking.backend == "wandb" and mode == "disabled")
 
 
 def described(config: Config) -> dict[str, Any]:
@@ -120,6 +126,7 @@ class Watch:
         self.spec, self.say, self.show = spec, say, show or (lambda message: None)
         self.problem: str | None = None
         self.told = self.ending = self.over = False
+        self.scratch = tempfile.TemporaryDirectory(prefix="pgbench-tracking-", ignore_cleanup_errors=True)
         self.process = self._start()
         self.done = threading.Event()
         self.wake = threading.Event()
@@ -135,7 +142,11 @@ class Watch:
             stderr=None if own or os.environ.get("PGBENCH_TRACKING_DEBUG") else subprocess.DEVNULL,
             text=True,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+                "TMPDIR": self.scratch.name,  # a killed service leaves folders there
+            },
         )
         assert process.stdin is not None
         with suppress(OSError):  # it died at once; the watch sees it
@@ -194,6 +205,7 @@ class Watch:
             self.problem = self.problem or f"the tracker did not take the rest within {seconds:g} s"
             self._kill()
             self.done.wait(1.0)
+        self.scratch.cleanup()
 
     def _close(self) -> None:
         assert self.process.stdin is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pgbench.records import CONFIG, METRICS_FILE, write_atomic
-from pgbench.tracking.reading import EVALUATIONS_FILE, Reader, state
+from pgbench.tracking.reading import EVALUATIONS_FILE, Reader, held, state
 
 LEDGER, LOCK = "tracking.json", "tracking.lock"
 FORMAT = 1
@@ -99,7 +99,7 @@ def target_name(settings: Mapping[str, Any]) -> str:
 
 def missing(directory: Path, settings: Mapping[str, Any]) -> str | None:
     """Why a run is not (wholly) at the place the settings send to; None if it is, or has nothing to send."""
-    if not (directory / CONFIG).exists():
+    if not (directory / CONFIG).exists() or held(directory / LOCK):  # another follower is at it
         return None
     try:
         ledger = Ledger(directory)

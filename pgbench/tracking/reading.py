@@ -38,10 +38,11 @@ def read_config(directory: Path) -> dict[str, Any]:
 def state(directory: Path) -> str:
     """The run's status, but `stopped` where it is running by status and no process holds its lock."""
     status: str = read_status(directory).get("status", "pending")
-    return "stopped" if status == "running" and not _held(directory / LOCK) else status
+    return "stopped" if status == "running" and not held(directory / LOCK) else status
 
 
-def _held(path: Path) -> bool:
+def held(path: Path) -> bool:
+    """Whether a process holds this lock."""
     try:
         fd = os.open(path, os.O_RDONLY)
     except OSError:

@@ -62,7 +62,8 @@ def soak(directory: Path, server: Server, kills: int, seed: int, mode: str, step
     if fragments:
         sync = [sys.executable, "-m", "wandb", "sync", "--yes", *fragments]
         done = subprocess.run(sync, cwd=ROOT, env=here, capture_output=True, text=True, check=False)
-        assert done.returncode == 0 and "ERROR" not in done.stderr, done.stderr
+        assert done.returncode == 0, done.stderr
+        assert "ERROR" not in done.stderr, done.stderr
     assert compare(directory, server) == "equal", compare(directory, server)
     assert len(server.runs) == 6, sorted(server.runs)
     assert SECRET.encode() not in server.bodies

@@ -1,14 +1,18 @@
 """Records as rows, each once; what was sent, remembered."""
 
 import math
+import os
 import random
 from pathlib import Path
 
 import pytest
+import yaml
 
-from pgbench.records import METRICS, METRICS_FILE, TIMES_FILE, Records
+from pgbench.records import METRICS, METRICS_FILE, TIMES_FILE, Records, write_status
 from pgbench.tracking import ledger as ledgers
-from pgbench.tracking.ledger import Ledger, Plan
+from pgbench.tracking.follow import spec
+from pgbench.tracking.follower import Follower, Following
+from pgbench.tracking.ledger import DEFAULTS, Ledger, Plan
 from pgbench.tracking.names import run_name, tags
 from pgbench.tracking.reading import EVALUATIONS_FILE, Reader, Tail
 from pgbench.tracking.summary import summarize
@@ -153,3 +157,21 @@ def test_the_summary_is_its_formula() -> None:
     }  # fmt: skip
     assert "steps_to_threshold" not in summarize(rows, "done", threshold=600.0)
     assert summarize([], "failed") == {"status": "failed", "env_steps": 0}
+
+
+def test_system_metrics_belong_to_one_run_of_a_job(tmp_path: Path) -> None:
+    """That of the first seed, while it trains on this machine."""
+    job = tmp_path / "job"
+    content = {"config": {"algorithm": {"name": "vpg"}, "env": {"id": "CartPole-v1"}}, "seed": 0, "job": "job"}
+    for seed in range(3):
+        (job / f"seed-{seed}").mkdir(parents=True)
+        (job / f"seed-{seed}" / "config.yaml").write_text(yaml.safe_dump(content))
+        write_status(job / f"seed-{seed}", "running", env_steps=1, pid=17, host=os.uname().nodename)
+    follows = {"directory": str(job), "seeds": [0, 1, 2], "settings": DEFAULTS}
+    for live, expected in ((True, [17, None, None]), (False, [None] * 3)):
+        runs = Follower(spec([follows], "sweep", live)).jobs[0].runs
+        assert [run._take() for run in runs] == [True] * 3
+        assert [run._run("running").system_pid for run in runs] == expected
+        assert not Following(runs[0].directory, runs[0].job)._take()  # one follower at a time
+        for run in runs:
+            run.release()
