@@ -25,7 +25,8 @@ from pgbench.records import write_atomic
 from pgbench.tracking.names import tags
 from pgbench.tracking.tracker import Row, Run, Unavailable
 
-MODES = ("online", "offline", "disabled")
+MODES = ("online", "offline")
+SHELL_MODE = os.environ.get("WANDB_MODE")  # as it was before clean_environment
 ENVIRONMENT = (
     "WANDB_API_KEY",
     "WANDB_BASE_URL",
@@ -53,11 +54,11 @@ def clean_environment() -> None:
     os.environ["WANDB_ERROR_REPORTING"] = "false"
 
 
-def mode_of(settings: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> str:
-    """tracking.mode, else WANDB_MODE, else online. Raises Unavailable for a mode that does not exist."""
-    mode = settings.get("mode") or environment.get("WANDB_MODE") or "online"
+def mode_of(settings: Mapping[str, Any]) -> str:
+    """tracking.mode, else WANDB_MODE, else online. Raises Unavailable for a mode in which nothing can be published."""
+    mode = settings.get("mode") or SHELL_MODE or "online"
     if mode not in MODES:
-        raise Unavailable(f"WANDB_MODE: got '{mode}', allowed is {', '.join(MODES)}")
+        raise Unavailable(f"WANDB_MODE: got '{mode}', allowed is {' or '.join(MODES)}")
     return mode
 
 
@@ -319,7 +320,7 @@ def _log_figures(
                     if file.suffix in (".csv", ".yaml") or file.name == "status.json":
                         artifact.add_file(str(file), name=str(file.relative_to(directory.resolve().parent)))
             run.log_artifact(artifact)
-        url = run.url
+        url = run.url if mode == "online" else None
         run.finish()
     except (wandb.errors.CommError, wandb.errors.UsageError, TimeoutError, ConnectionError) as error:
         raise Unavailable(_one_line(error)) from None

@@ -67,9 +67,9 @@ def killer(*whom: str, every: float = 4.0) -> Callable[[subprocess.Popen, thread
 
 
 def freeze(process: subprocess.Popen, over: threading.Event) -> None:
-    over.wait(4.0)
-    for pid in find("pgbench.tracking.follower"):
-        os.kill(pid, signal.SIGSTOP)
+    while not over.wait(4.0):
+        for pid in find("pgbench.tracking.follower"):
+            os.kill(pid, signal.SIGSTOP)
 
 
 def find(*names: str) -> list[int]:

@@ -169,5 +169,5 @@ def test_figures_and_tables_are_a_run_of_their_own(tmp_path: Path, untracked: Pa
     for step, path in enumerate(files):
         (item,) = [record["history"]["item"] for record in inspect(path) if record["type"] == "history"]
         assert item["_step"] == step
-        assert item["figures/learning_curves"]["_type"] == "image-file"
-        assert item["tables/summary"]["nrows"] == 1
+        assert item["figures/learning_curves._type"] == "image-file"
+        assert item["tables/summary.nrows"] == 1
