@@ -24,7 +24,7 @@ from pgbench.records import seed_dir
 from pgbench.tracking.ledger import missing
 from pgbench.tracking.tracker import BUILT_IN, NEEDS
 
-END_SECONDS = 10.0  # the follower has so long to send the rest once training is over
+END_SECONDS = 9.0  # the follower has so long to send the rest once training is over
 RESTART_SECONDS = (1.0, 60.0)  # before a follower that died is started again: at first, at most
 RESTARTS_AT_END = 2  # how often one that dies while it sends the rest is started again
 FORBIDDEN = "/\\#?%:"  # in a W&B project
@@ -159,7 +159,7 @@ class Watch:
         while True:
             begun = time.monotonic()
             code = self._listen()
-            if code < 0:
+            if code < 0 and not self.over:
                 self._trouble(f"its process was killed by signal {-code}")
             left -= self.ending
             if code == 0 or self.over or left < 0:
@@ -191,7 +191,7 @@ class Watch:
 
     def _trouble(self, problem: str) -> None:
         self.problem = problem
-        if not self.told:
+        if not self.told and not self.ending:  # at the end `tell_missing` says it
             self.told = True
             self.say(f"tracking: {problem}; training goes on, and what is missing is sent later")
 

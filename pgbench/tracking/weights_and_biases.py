@@ -179,6 +179,8 @@ def _settings(wandb: Any, live: bool, system_pid: int | None = None, agent: Mapp
         x_disable_stats=system_pid is None,
         **({"x_stats_pid": system_pid} if system_pid else {}),
         sweep_id=agent["sweep"] if agent else None,
+        # Said again: after an address it cannot read, wandb would go on to its default server, with the key.
+        **({"base_url": os.environ["WANDB_BASE_URL"]} if "WANDB_BASE_URL" in os.environ else {}),
         init_timeout=INIT_SECONDS,
         finish_timeout=FINISH_SECONDS[live],
         finish_timeout_raises=True,

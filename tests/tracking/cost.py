@@ -51,7 +51,7 @@ def train(server: Server, kind: str, steps: int) -> tuple[float, dict[str, float
         return max(read_status(job / f"seed-{seed}")["seconds"] for seed in range(SEEDS)), used
 
 
-def main(pairs: int = 5, steps: int = 20_000) -> None:
+def main(pairs: int = 5, steps: int = 10_000) -> None:
     with Server() as server:
         begun = time.monotonic()
         for kind in ("offline", "online", "tensorboard"):

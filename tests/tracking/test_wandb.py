@@ -311,3 +311,22 @@ def written(directory: Path, data: bytes) -> Path:
     path = directory / "run-cut.wandb"
     path.write_bytes(data)
     return path
+
+
+def test_an_address_that_cannot_be_read_never_sends_the_key_elsewhere(tmp_path: Path) -> None:
+    """wandb itself says so once, and then goes on to its default server."""
+    code = """if True:
+        from pathlib import Path
+        from pgbench.tracking import Run, Unavailable
+        from pgbench.tracking.weights_and_biases import WandbRun
+        directory = Path(PATH)
+        run = Run(directory, directory, "id", "n", "g", "t", (), {}, 0, {"project": "p", "mode": "online"}, True)
+        for attempt in range(2):
+            try:
+                WandbRun(run)
+            except Unavailable as error:
+                print(error)
+    """.replace("PATH", repr(str(tmp_path)))
+    here = environment(WANDB_BASE_URL="htp:/nonsense", WANDB_API_KEY=KEY)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=here, capture_output=True, text=True, check=False)
+    assert done.stdout.count("URL scheme should be 'http' or 'https'") == 2, done.stdout + done.stderr
