@@ -20,7 +20,7 @@ from typing import Any
 
 from pgbench.config import Config, Tracking, to_plain
 from pgbench.errors import UserError
-from pgbench.records import seed_dir
+from pgbench.runs.records import seed_dir
 from pgbench.tracking.ledger import missing
 from pgbench.tracking.tracker import BUILT_IN, NEEDS
 

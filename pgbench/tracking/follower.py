@@ -21,11 +21,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from pgbench.records import CONFIG, METRICS_FILE, read_status
+from pgbench.runs.records import CONFIG, METRICS_FILE, read_status
 from pgbench.tracking import ledger as ledgers
 from pgbench.tracking import names
 from pgbench.tracking.ledger import Ledger
-from pgbench.tracking.reading import OVER, Reader, Tail, known, read_config, state
+from pgbench.tracking.reading import OVER, Cells, Entry, Tail, known, read_config, state
 from pgbench.tracking.summary import summarize, threshold_of
 from pgbench.tracking.tracker import BUILT_IN, Run, Tracker, Unavailable
 
@@ -55,11 +55,15 @@ class Following:
         self.directory, self.job, self.first = directory, job, first
         self.lock: int | None = None
         self.tracker: Tracker | None = None
-        self.over = False
+        self.broken = False
+        self.over: str | None = None
+        """the status it ended with, if it was done or diverged; it may be asked for more steps"""
 
     def look(self, final: bool) -> str | None:
         """Sends what is new. `final`: nothing more will be trained here now. Gives the status to `end` with, if any."""
-        if (self.over and not final) or not self._begun(final) or not self._take():
+        if self.broken and not final:
+            return None
+        if (self.over and not final and self.over == self._state()) or not self._begun(final) or not self._take():
             return None
         status = self._state()
         ended = final or status in OVER
@@ -87,7 +91,7 @@ class Following:
 
     def _close(self, status: str) -> None:
         self.release()
-        self.over = status in ("done", "diverged")
+        self.over = status if status in ("done", "diverged") else None
 
     def release(self) -> None:
         """Lets other processes send this run."""
@@ -127,7 +131,7 @@ class Following:
     def _read_on(self) -> None:
         """Reads the records from the first row that was not sent."""
         plan = ledgers.cut(self.target["plan"], self.target["sent"])
-        self.reader: Source = Reader(self.directory, ledgers.cursors(plan))
+        self.reader: Source = ledgers.reader(self.directory, plan)
 
     def _open(self, status: str) -> None:
         run = self._run(status)
@@ -168,12 +172,12 @@ class Following:
             memory=json.loads(json.dumps(self.target["memory"])),
         )
 
-    def _send(self, new: list[tuple[str, int, int, dict[str, float | int]]]) -> None:
+    def _send(self, new: list[tuple[Entry, Cells]]) -> None:
         assert self.tracker is not None
-        for source, first, last, _ in new:
-            ledgers.add(self.target["plan"], source, first, last)
+        for entry, _ in new:
+            ledgers.add(self.target["plan"], entry)
         self.ledger.save()  # before: so that each step that is found later can be told which row it is
-        for *_, row in new:
+        for _, row in new:
             self.tracker.row(row)
         self.target["sent"] += len(new)
         self.ledger.save()
@@ -225,14 +229,14 @@ class Trial(Following):
         )
 
     def _summary(self, status: str) -> dict[str, Any]:
-        rows = [row for *_, row in ObjectiveReader(self.seeds, 0).new(True)]
+        rows = [row for _, row in ObjectiveReader(self.seeds, 0).new(True)]
         return {"status": status, **({"objective": rows[-1]["objective"]} if rows else {})}
 
 
 class Source(Protocol):
     """Where rows come from."""
 
-    def new(self, over: bool) -> list[tuple[str, int, int, dict[str, float | int]]]:
+    def new(self, over: bool) -> list[tuple[Entry, Cells]]:
         """See `Reader.new`."""
 
 
@@ -241,20 +245,20 @@ class ObjectiveReader:
 
     def __init__(self, seeds: Sequence[Path], sent: int):
         self.tails = [Tail(seed / METRICS_FILE, sent) for seed in seeds]
-        self.rows: list[list[dict[str, float | int]]] = [[] for _ in seeds]
+        self.rows: list[list[Cells]] = [[] for _ in seeds]
         self.place = sent
 
-    def new(self, over: bool) -> list[tuple[str, int, int, dict[str, float | int]]]:
+    def new(self, over: bool) -> list[tuple[Entry, Cells]]:
         for rows, tail in zip(self.rows, self.tails, strict=True):
             rows += tail.new()
-        found = []
+        found: list[tuple[Entry, Cells]] = []
         for _ in range(min(map(len, self.rows))):
             together = [rows.pop(0) for rows in self.rows]
             means = {
                 name: sum(row[name] for row in together) / len(together) for name in ("env_steps", "episode_return")
             }
             row = known({"env_steps": means["env_steps"], "objective": means["episode_return"]})
-            found.append((METRICS_FILE, self.place, self.place + 1, row))
+            found.append(((METRICS_FILE, self.place, self.place + 1), row))
             self.place += 1
         return found
 
@@ -318,7 +322,7 @@ class Follower:
             raise Lost(f"{type(error).__name__}: {error}") from error
         except (OSError, ValueError) as error:
             run.release()
-            run.over = not final
+            run.broken = not final  # not tried again before the end
             return None, {"problem": f"{run.directory}: {error}"}
 
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pgbench.records import CONFIG, METRICS_FILE, write_atomic
-from pgbench.tracking.reading import EVALUATIONS_FILE, Reader, held, state
+from pgbench.files import write_atomic
+from pgbench.runs.records import CONFIG, METRICS_FILE
+from pgbench.tracking.reading import Entry, Reader, held, state
 
 LEDGER, LOCK = "tracking.json", "tracking.lock"
 FORMAT = 1
@@ -24,8 +25,8 @@ DEFAULTS: dict[str, Any] = {
 }
 
 Plan = list[list[Any]]
-"""Which rows make which steps of the tracker: [file, first, last] in order. Rows first..last-1 of metrics.csv are a
-step each; those of evaluations.csv are one step together."""
+"""Which rows make which steps of the tracker: entries (`reading.Entry`) in order, those of consecutive rows of
+metrics.csv as one: [metrics.csv, first, last] is a step for each row first..last-1."""
 
 
 def steps(plan: Plan) -> int:
@@ -37,8 +38,9 @@ def _length(entry: list[Any]) -> int:
     return int(entry[2] - entry[1]) if entry[0] == METRICS_FILE else 1
 
 
-def add(plan: Plan, source: str, first: int, last: int) -> None:
+def add(plan: Plan, entry: Entry) -> None:
     """Adds one row."""
+    source, first, last = entry
     if plan and source == METRICS_FILE and plan[-1][0] == source and plan[-1][2] == first:
         plan[-1][2] = last
     else:
@@ -55,10 +57,10 @@ def cut(plan: Plan, count: int) -> Plan:
     return kept
 
 
-def cursors(plan: Plan) -> dict[str, int]:
-    """How many rows of each file a plan covers."""
-    files = (METRICS_FILE, EVALUATIONS_FILE)
-    return {file: max([last for source, _, last in plan if source == file], default=0) for file in files}
+def reader(directory: Path, plan: Plan) -> Reader:
+    """Reads a run's records from the first row that a plan does not have."""
+    rows = max([last for source, _, last in plan if source == METRICS_FILE], default=0)
+    return Reader(directory, rows, [(source, a, b) for source, a, b in plan if source != METRICS_FILE])
 
 
 class Ledger:
@@ -111,7 +113,7 @@ def missing(directory: Path, settings: Mapping[str, Any]) -> str | None:
         return None
     if target["open"]:
         return "its last rows were not confirmed"
-    left = len(Reader(directory, cursors(cut(target["plan"], target["sent"]))).new(over=True))
+    left = len(reader(directory, cut(target["plan"], target["sent"])).new(over=True))
     if left or target["status"] is None:
         return f"{left} rows were not sent"
     return None if target["status"] == now else f"it is {now} and was last told as {target['status']}"

@@ -2,18 +2,20 @@
 
 import csv
 import fcntl
+import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from pgbench.lock import LOCK
-from pgbench.records import CONFIG, METRICS_FILE, TIMES_FILE, read_status
+from pgbench.runs.lock import LOCK
+from pgbench.runs.records import CONFIG, EVALUATIONS_FILE, METRICS_FILE, PROVENANCE, TIMES_FILE, read_status
 
-EVALUATIONS_FILE = "evaluations.csv"
 OVER = ("done", "diverged", "failed")
 
 Cells = dict[str, float | int]
@@ -29,9 +31,12 @@ def number(text: str) -> float | int:
 
 
 def read_config(directory: Path) -> dict[str, Any]:
-    """config.yaml as one mapping: algorithm, env, hyperparameters, total_steps, ..., seed, job, provenance."""
-    content: dict[str, Any] = yaml.load((directory / CONFIG).read_text(), yaml.CSafeLoader)
+    """config.yaml as one mapping: algorithm, env, hyperparameters, total_steps, ..., seed, job; with `provenance`, that of
+    the process that began the run."""
+    content: dict[str, Any] = yaml.load((directory / CONFIG).read_text(encoding="utf-8"), yaml.CSafeLoader)
     rest = {key: value for key, value in content.items() if key != "config"}
+    with suppress(FileNotFoundError), open(directory / PROVENANCE, encoding="utf-8") as file:
+        rest |= {"provenance": json.loads(line)} if (line := file.readline()).endswith("\n") else {}
     return {**content["config"], **rest}
 
 
@@ -96,56 +101,63 @@ class Tail:
         return [dict(zip(self.header, map(number, line), strict=False)) for line in fresh]
 
 
-class Reader:
-    """What is new in a run, as (source, first, last, row): the rows first..last-1 of the file `source` make this row.
+Entry = tuple[str, int, int | str]
+"""What a row is made of: (metrics.csv, number of its row, that plus 1), or (evaluations.csv, env_steps, which)."""
 
-    `cursors`: how many rows of each file were sent before.
+
+class Reader:
+    """What is new in a run, as pairs of an entry and its row.
+
+    `rows`: how many rows of metrics.csv were sent before; `evaluations`: the entries sent before.
     """
 
-    def __init__(self, directory: Path, cursors: Mapping[str, int]):
-        self.cursor = {name: cursors.get(name, 0) for name in (METRICS_FILE, EVALUATIONS_FILE)}
-        self.metrics = Tail(directory / METRICS_FILE, self.cursor[METRICS_FILE])
-        self.times = Tail(directory / TIMES_FILE, self.cursor[METRICS_FILE])
-        self.evaluations = Tail(directory / EVALUATIONS_FILE, self.cursor[EVALUATIONS_FILE])
-        self.waiting, self.seconds, self.evaluated = list[Cells](), dict[float, float](), list[Cells]()
+    def __init__(self, directory: Path, rows: int = 0, evaluations: Iterable[Entry] = ()):
+        self.rows, self.sent = rows, set(evaluations)
+        self.metrics = Tail(directory / METRICS_FILE, rows)
+        self.times = Tail(directory / TIMES_FILE, rows)
+        self.waiting, self.seconds = list[Cells](), dict[float, float]()
+        self.path, self.stamp = directory / EVALUATIONS_FILE, (0, 0)
 
-    def new(self, over: bool) -> list[tuple[str, int, int, Cells]]:
-        """`over`: nothing more is being written, so that what is incomplete need not be waited for."""
+    def new(self, over: bool) -> list[tuple[Entry, Cells]]:
+        """`over`: nothing more is being written, so that a row need not wait for its time."""
         self.waiting += self.metrics.new()
         self.seconds |= {row["iteration"]: row["seconds"] for row in self.times.new()}
-        found = []
+        found: list[tuple[Entry, Cells]] = []
         while self.waiting and (over or self.waiting[0].get("iteration") in self.seconds):
             row = self.waiting.pop(0)
             seconds = self.seconds.pop(row.get("iteration", math.nan), math.nan)
-            found.append(self._next(METRICS_FILE, 1, known({**row, "seconds": seconds})))
-        self.evaluated += self.evaluations.new()
-        groups = list(group_evaluations(self.evaluated))
-        for group in groups if over else groups[:-1]:
-            self.evaluated = self.evaluated[len(group) :]
-            found.append(self._next(EVALUATIONS_FILE, len(group), evaluation(group)))
+            found.append(((METRICS_FILE, self.rows, self.rows + 1), known({**row, "seconds": seconds})))
+            self.rows += 1
+        found += [pair for pair in self._evaluations().items() if pair[0] not in self.sent]
+        self.sent |= {entry for entry, _ in found}
         return found
 
-    def _next(self, source: str, count: int, row: Cells) -> tuple[str, int, int, Cells]:
-        first = self.cursor[source]
-        self.cursor[source] += count
-        return source, first, first + count, row
+    def _evaluations(self) -> dict[Entry, Cells]:
+        """All evaluations, if the file has changed: it is written whole, each time."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            stat = self.path.stat()
+            if self.stamp != (stat.st_mtime_ns, stat.st_size):
+                self.stamp = (stat.st_mtime_ns, stat.st_size)
+                return evaluations(self.path)
+        return {}
+
+
+def evaluations(path: Path) -> dict[Entry, Cells]:
+    """The evaluations of a file by entry, in its order. An entry names what was evaluated and what came out: one that
+    is made again with the same result is the same, one with another result is new."""
+    groups: dict[tuple[float, float], list[Cells]] = {}
+    for row in Tail(path).new():
+        groups.setdefault((row["env_steps"], row["deterministic"]), []).append(row)
+    found: dict[Entry, Cells] = {}
+    for (steps, deterministic), rows in groups.items():
+        digest = zlib.crc32(repr([sorted(row.items()) for row in rows]).encode())
+        found[EVALUATIONS_FILE, int(steps), f"{deterministic:g}-{digest:08x}"] = evaluation(rows)
+    return found
 
 
 def known(row: Mapping[str, float | int]) -> Cells:
     """Without the cells that are empty in the records."""
     return {name: value for name, value in row.items() if value == value}
-
-
-def group_evaluations(rows: Sequence[Cells]) -> Iterator[list[Cells]]:
-    """The evaluated episodes of one evaluation after the other: same env_steps, same kind of actions."""
-    group: list[Cells] = []
-    for row in rows:
-        if group and any(row.get(name) != group[0].get(name) for name in ("env_steps", "deterministic")):
-            yield group
-            group = []
-        group.append(row)
-    if group:
-        yield group
 
 
 def evaluation(rows: Sequence[Cells]) -> Cells:

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pgbench.records import METRICS_FILE
+from pgbench.runs.records import EVALUATIONS_FILE, METRICS_FILE
 from pgbench.tracking import ledger as ledgers
 from pgbench.tracking.ledger import Ledger
 from pgbench.tracking.names import env, flat
-from pgbench.tracking.reading import EVALUATIONS_FILE, Tail, evaluation, known, read_config, state
+from pgbench.tracking.reading import Tail, evaluations, known, read_config, state
 from pgbench.tracking.summary import summarize, threshold_of
 from pgbench.tracking.weights_and_biases import fragment_file, inspect
 
@@ -52,10 +52,10 @@ def differences(directory: Path, settings: Mapping[str, Any]) -> list[str]:
     expected = expected_rows(directory, target["plan"])
     if sorted(rows) != list(range(len(expected))):
         found.append(f"{len(rows)} steps, {len(expected)} rows in the records")
-    for step, row in enumerate(expected):
+    for step, wanted in enumerate(expected):
         held = {name: value for name, value in rows.get(step, {}).items() if name != "seconds"}
-        if held != row:
-            wrong = sorted(name for name in {*held, *row} if held.get(name) != row.get(name))
+        if wanted is not None and held != wanted:
+            wrong = sorted(name for name in {*held, *wanted} if held.get(name) != wanted.get(name))
             found.append(f"row {step}: {', '.join(wrong)}")
     group = settings.get("group") or config.get("job", directory.parent.name)
     for name, value in (("run_id", id), ("display_name", ledger.content.get("name")), ("run_group", group)):
@@ -64,8 +64,8 @@ def differences(directory: Path, settings: Mapping[str, Any]) -> list[str]:
     held_config = {key: value for key, value in run.get("config", {}).get("update", {}).items() if key != "_wandb"}
     if flat(held_config) != flat(config):
         found.append("config")
-    wanted = summarize(Tail(directory / METRICS_FILE).new(), state(directory), threshold_of(env(config)))
-    found += [f"summary: {name}" for name, value in wanted.items() if _value(summary.get(name)) != value]
+    numbers = summarize(Tail(directory / METRICS_FILE).new(), state(directory), threshold_of(env(config)))
+    found += [f"summary: {name}" for name, value in numbers.items() if _value(summary.get(name)) != value]
     return found
 
 
@@ -75,18 +75,17 @@ def fragments(job: Path, id: str) -> list[Path]:
     return sorted((path for path in paths if path), key=lambda path: path.stat().st_mtime)
 
 
-def expected_rows(directory: Path, plan: ledgers.Plan) -> list[dict[str, Any]]:
-    """The rows of the records in the order they were sent, those not sent yet at the end; without `seconds`."""
-    metrics, evaluations = Tail(directory / METRICS_FILE).new(), Tail(directory / EVALUATIONS_FILE).new()
-    rows: list[dict[str, Any]] = []
+def expected_rows(directory: Path, plan: ledgers.Plan) -> list[dict[str, Any] | None]:
+    """The rows of the records in the order they were sent, those not sent yet at the end; without `seconds`. None for
+    an evaluation that was made again since, with another result."""
+    metrics, held = Tail(directory / METRICS_FILE).new(), evaluations(directory / EVALUATIONS_FILE)
+    rows: list[dict[str, Any] | None] = []
     for source, first, last in plan:
-        if source == METRICS_FILE:
-            rows += [known(row) for row in metrics[first:last]]
-        else:
-            rows.append(evaluation(evaluations[first:last]))
-    done = ledgers.cursors(plan)
-    rows += [known(row) for row in metrics[done[METRICS_FILE] :]]
-    return rows + ([evaluation(evaluations[done[EVALUATIONS_FILE] :])] if evaluations[done[EVALUATIONS_FILE] :] else [])
+        rows += (
+            [known(row) for row in metrics[first:last]] if source == METRICS_FILE else [held.get((source, first, last))]
+        )
+    left = [row for _, row in ledgers.reader(directory, plan).new(over=True)]
+    return rows + [{name: value for name, value in row.items() if name != "seconds"} for row in left]
 
 
 def _value(value: Any) -> Any:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pgbench.errors import UserError
-from pgbench.records import write_atomic
+from pgbench.files import write_atomic
 from pgbench.tracking.names import tags
 from pgbench.tracking.tracker import Row, Run, Unavailable
 

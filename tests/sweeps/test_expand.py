@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgbench.config import choices
+from pgbench.composition import choices
 from pgbench.errors import UserError
 from sweeps.expand import expand, load
 from sweeps.plan import resolve

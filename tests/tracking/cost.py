@@ -16,8 +16,8 @@ from pathlib import Path
 from faults import JOB, ROOT, SEEDS, environment, find
 from server import Server
 
-from pgbench.config import compose
-from pgbench.records import read_status
+from pgbench.composition import compose
+from pgbench.runs.records import read_status
 
 TICKS = 100  # processor ticks per second in /proc
 KINDS = {

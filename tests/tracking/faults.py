@@ -24,8 +24,8 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from server import Server  # noqa: E402
 
-from pgbench.config import compose  # noqa: E402
-from pgbench.records import EPISODES_FILE, METRICS_FILE, read_status  # noqa: E402
+from pgbench.composition import compose  # noqa: E402
+from pgbench.runs.records import EPISODES_FILE, METRICS_FILE, read_status  # noqa: E402
 from pgbench.tracking.reading import Tail, known  # noqa: E402
 
 SEEDS = 10

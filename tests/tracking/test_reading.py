@@ -5,16 +5,18 @@ import os
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
-from pgbench.records import METRICS, METRICS_FILE, TIMES_FILE, Records, write_status
+from pgbench.runs.job import record_evaluation
+from pgbench.runs.records import EVALUATIONS_FILE, METRICS, METRICS_FILE, TIMES_FILE, Records, write_status
 from pgbench.tracking import ledger as ledgers
 from pgbench.tracking.follow import spec
 from pgbench.tracking.follower import Follower, Following
 from pgbench.tracking.ledger import DEFAULTS, Ledger, Plan
 from pgbench.tracking.names import run_name, tags
-from pgbench.tracking.reading import EVALUATIONS_FILE, Reader, Tail
+from pgbench.tracking.reading import Reader, Tail
 from pgbench.tracking.summary import summarize
 
 
@@ -49,7 +51,7 @@ def test_rows_are_given_once_though_the_table_is_cut_back_and_grows_again(tmp_pa
 
 
 def test_times_that_differ_after_a_resume_stay_with_their_iterations(tmp_path: Path) -> None:
-    reader, sent = Reader(tmp_path, {}), []
+    reader, sent = Reader(tmp_path), []
     records = Records(tmp_path)
     for k in range(1, 8):
         records.append(row(k), [], seconds=k * 1.5)
@@ -62,9 +64,9 @@ def test_times_that_differ_after_a_resume_stay_with_their_iterations(tmp_path: P
         records.append(row(k), [], seconds=k * 1000.25)
     sent += reader.new(over=False)
     records.close()
-    assert [one["iteration"] for *_, one in sent] == list(range(1, 12))
-    assert [one["seconds"] for *_, one in sent] == [k * 1.5 if k < 8 else k * 1000.25 for k in range(1, 12)]
-    assert all("kl" not in one for *_, one in sent)
+    assert [one["iteration"] for _, one in sent] == list(range(1, 12))
+    assert [one["seconds"] for _, one in sent] == [k * 1.5 if k < 8 else k * 1000.25 for k in range(1, 12)]
+    assert all("kl" not in one for _, one in sent)
 
 
 def test_a_row_waits_for_its_time_until_the_run_is_over(tmp_path: Path) -> None:
@@ -72,43 +74,47 @@ def test_a_row_waits_for_its_time_until_the_run_is_over(tmp_path: Path) -> None:
     records.append(row(1), [], 1.0)
     with open(tmp_path / METRICS_FILE, "a") as file:
         file.write(",".join(str(row(2).get(name, "")) for name in METRICS) + "\n")
-    reader = Reader(tmp_path, {})
-    assert [one["iteration"] for *_, one in reader.new(over=False)] == [1]
-    assert [one["iteration"] for *_, one in reader.new(over=True)] == [2]
+    reader = Reader(tmp_path)
+    assert [one["iteration"] for _, one in reader.new(over=False)] == [1]
+    assert [one["iteration"] for _, one in reader.new(over=True)] == [2]
     assert (tmp_path / TIMES_FILE).exists()
 
 
-def test_an_evaluation_is_a_row_with_its_statistics(tmp_path: Path) -> None:
-    lines = ["100,0,1.0,10,True", "100,1,3.0,20,True", "200,0,5.0,5,True"]
-    text = "env_steps,episode,return,length,deterministic\n" + "\n".join(lines) + "\n"
-    (tmp_path / EVALUATIONS_FILE).write_text(text)
-    reader = Reader(tmp_path, {})
-    ((_, first, last, one),) = reader.new(over=False)  # the second may still grow
-    assert (first, last) == (0, 2)
+def test_an_evaluation_is_a_row_with_its_statistics_sent_once(tmp_path: Path) -> None:
+    record_evaluation(tmp_path, 100, True, np.array([1.0, 3.0]), np.array([10, 20]))
+    reader = Reader(tmp_path)
+    ((first, one),) = reader.new(over=False)
     assert one == {
         "env_steps": 100, "evaluation/episodes": 2, "evaluation/return": 2.0, "evaluation/return_std": 1.0,
         "evaluation/return_min": 1.0, "evaluation/return_max": 3.0, "evaluation/length": 15.0,
         "evaluation/deterministic": 1,
     }  # fmt: skip
-    ((_, first, last, one),) = reader.new(over=True)
-    assert (first, last, one["evaluation/return"]) == (2, 3, 5.0)
+    record_evaluation(tmp_path, 200, True, np.array([5.0]), np.array([5]))
+    record_evaluation(tmp_path, 100, True, np.array([1.0, 3.0]), np.array([10, 20]))  # after a resume, say
+    ((second, one),) = reader.new(over=False)
+    assert (one["env_steps"], one["evaluation/return"]) == (200, 5.0)
+    assert Reader(tmp_path, 0, [first, second]).new(over=True) == []
+    record_evaluation(tmp_path, 100, True, np.array([7.0]), np.array([5]))  # with another result
+    ((_, one),) = reader.new(over=False)
+    assert (one["env_steps"], one["evaluation/return"]) == (100, 7.0)
 
 
-def test_a_plan_cut_anywhere_holds_that_many_rows() -> None:
+def test_a_plan_cut_anywhere_holds_that_many_rows(tmp_path: Path) -> None:
     plan: Plan = []
     for k in range(5):
-        ledgers.add(plan, METRICS_FILE, k, k + 1)
-    ledgers.add(plan, EVALUATIONS_FILE, 0, 10)
+        ledgers.add(plan, (METRICS_FILE, k, k + 1))
+    ledgers.add(plan, (EVALUATIONS_FILE, 50, "1-a"))
     for k in range(5, 8):
-        ledgers.add(plan, METRICS_FILE, k, k + 1)
-    ledgers.add(plan, EVALUATIONS_FILE, 10, 20)
-    assert plan == [[METRICS_FILE, 0, 5], [EVALUATIONS_FILE, 0, 10], [METRICS_FILE, 5, 8], [EVALUATIONS_FILE, 10, 20]]
+        ledgers.add(plan, (METRICS_FILE, k, k + 1))
+    ledgers.add(plan, (EVALUATIONS_FILE, 80, "1-b"))
+    first, second = [EVALUATIONS_FILE, 50, "1-a"], [EVALUATIONS_FILE, 80, "1-b"]
+    assert plan == [[METRICS_FILE, 0, 5], first, [METRICS_FILE, 5, 8], second]
     assert ledgers.steps(plan) == 10
-    expected = [(0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (5, 10), (6, 10), (7, 10), (8, 10), (8, 20)]
-    for count in range(11):
+    for count, (rows, evaluations) in enumerate([*((k, 0) for k in range(6)), *((k, 1) for k in range(5, 9)), (8, 2)]):
         kept = ledgers.cut(plan, count)
+        reader = ledgers.reader(tmp_path, kept)
         assert ledgers.steps(kept) == count
-        assert tuple(ledgers.cursors(kept).values()) == expected[count]
+        assert (reader.rows, reader.sent) == (rows, {tuple(one) for one in (first, second)[:evaluations]})
 
 
 def test_an_id_is_made_once_and_differs_between_repetitions(tmp_path: Path) -> None:

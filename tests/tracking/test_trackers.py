@@ -16,7 +16,7 @@ import yaml
 from conftest import KEY, ROOT, SMALL, command, environment
 from server import Server
 
-from pgbench.config import compose
+from pgbench.composition import compose
 from pgbench.tracking.weights_and_biases import inspect
 
 

@@ -18,7 +18,7 @@ from server import Run, Server
 
 import wandb
 from pgbench.errors import UserError
-from pgbench.records import read_status
+from pgbench.runs.records import read_status
 from pgbench.tracking.follow import check
 from pgbench.tracking.ledger import DEFAULTS, Ledger
 from pgbench.tracking.weights_and_biases import whole_records
@@ -78,7 +78,8 @@ def test_a_sweep_is_on_wandb_as_it_is_in_the_records(swept: Path) -> None:
         assert first[0]["project"] == "pgbench"
         config = first[-1]["config"]["update"]
         assert config["hyperparameters"] == content["config"]["hyperparameters"]
-        assert (config["seed"], config["provenance"]) == (seed, content["provenance"])
+        began = json.loads((run / "provenance.jsonl").read_text().splitlines()[0])
+        assert (config["seed"], config["provenance"]["git_commit"]) == (seed, began["git_commit"])
         rows = [record["history"]["item"] for record in records if record["type"] == "history"]
         assert [plain(row) for row in rows] == metrics(run)
         times = pd.read_csv(run / "times.csv")["seconds"].tolist()
@@ -256,7 +257,7 @@ def test_failed_diverged_and_stopped_runs_say_so(untracked: Path, server: Server
 
 
 def test_training_imports_no_tracker() -> None:
-    code = "import sys, pgbench.__main__, pgbench.job, pgbench.tracking, sweeps.__main__, sweeps.worker\n"
+    code = "import sys, pgbench.__main__, pgbench.runs.job, pgbench.tracking, sweeps.__main__, sweeps.worker\n"
     code += "assert not {'wandb', 'tensorboard'} & set(sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
