@@ -31,8 +31,8 @@ def number(text: str) -> float | int:
 
 
 def read_config(directory: Path) -> dict[str, Any]:
-    """config.yaml as one mapping: algorithm, env, hyperparameters, total_steps, ..., seed, job; with `provenance`, that of
-    the process that began the run."""
+    """config.yaml as one mapping: algorithm, env, hyperparameters, total_steps, ..., seed, job; and the `provenance`
+    of the process that began the run."""
     content: dict[str, Any] = yaml.load((directory / CONFIG).read_text(encoding="utf-8"), yaml.CSafeLoader)
     rest = {key: value for key, value in content.items() if key != "config"}
     with suppress(FileNotFoundError), open(directory / PROVENANCE, encoding="utf-8") as file:
