@@ -29,7 +29,8 @@ CONF = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parent / "conf"
 """The YAML: in the package where that is installed, beside it in a checkout."""
 GROUPS = ("algorithm", "env", "hyperparameters", "tracking")
 
-Spec = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+SPEC = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+Spec = Annotated[str, Field(pattern=SPEC)]
 """`module:name` (pgbench/plugins.py)."""
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -376,6 +377,9 @@ def validate(values: Mapping[str, Any]) -> Config:
     algorithm = config.algorithm
     if isinstance(config.seeds, bool) or len(set(config.seed_list)) != len(config.seed_list) or not config.seed_list:
         raise UserError(_explain_seeds(values["seeds"]))
+    for wrapper in config.env.wrappers:
+        if not re.fullmatch(SPEC, str(wrapper.get("wrapper"))):
+            raise UserError(f"env.wrappers: got {wrapper!r}, write {{wrapper: module:name, keyword: value, ...}}")
     if algorithm.advantage == "trajectory_return" and algorithm.collect != "episodes":
         raise UserError(
             "algorithm.advantage: 'trajectory_return' needs complete episodes: set algorithm.collect=episodes"

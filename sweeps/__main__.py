@@ -70,10 +70,10 @@ def run(arguments: Sequence[str], given: Sequence[str], config_dirs: Sequence[st
     failed = 0
     with follow(jobs, Path(options.sweep or options.output_dir).stem, show.say):
         if units:
-            mark_pending(units)
-            show.say(f"{show.line()}: {len(units)} units on {options.n_jobs} processes")
-            backend = make_backend(options, trainer)
+            backend = make_backend(options, trainer, len(units))
             try:
+                mark_pending(units)  # while the processes start
+                show.say(f"{show.line()}: {len(units)} units on {options.n_jobs} processes")
                 with show:
                     failed = drive(units, backend, options, show, stop)
             finally:

@@ -3,15 +3,16 @@
 import math
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from pgbench.runs.lock import Held, lock
-from pgbench.runs.records import read_status, seed_dir
+from pgbench.runs.records import is_over, read_status, seed_dir
 from sweeps.backends import Backend
 from sweeps.options import Options
-from sweeps.plan import Unit
+from sweeps.plan import Unit, shrink, spread
 from sweeps.progress import Progress
 from sweeps.state import Outcome, after, record_failure
 from sweeps.supervise import GRACE
@@ -19,6 +20,7 @@ from sweeps.supervise import GRACE
 POLL = 0.5  # seconds between two looks at the runs
 STOP_SECONDS = GRACE + 5.0  # seconds all that runs has to end once it was asked to
 HELD_SECONDS = 2.0  # seconds before another try at what another process trains
+WORTH = 5.0  # seconds that spreading a unit must save: it costs a checkpoint, a resume, perhaps a process's imports
 
 
 class Stop:
@@ -37,9 +39,27 @@ class Stop:
         self.signal = number
 
 
+@dataclass
+class Flight:
+    """A unit that runs."""
+
+    unit: Unit
+    steps: int
+    """environment steps when it was started, summed over its seeds"""
+    begun: float = field(default_factory=time.monotonic)
+    parts: int = 1
+    """processes its seeds are to be spread over"""
+
+    def seconds_left(self) -> float:
+        """As its rate since it was started promises; 0 where there is none yet."""
+        steps, total = _steps(self.unit), self.unit.config.total_steps * len(self.unit.seeds)
+        seconds_a_step = (time.monotonic() - self.begun) / max(1, steps - self.steps)
+        return (total - steps) * seconds_a_step if steps > self.steps else 0.0
+
+
 def drive(units: Iterable[Unit], backend: Backend, options: Options, show: Progress, stop: Stop) -> int:
     """Runs the units to their end, or until `stop`. Gives the number of runs that failed."""
-    queue, flight, failed = deque(units), dict[Future[Outcome], Unit](), 0
+    queue, flight, failed = deque(units), dict[Future[Outcome], Flight](), 0
     held: deque[tuple[float, Unit]] = deque()
     limit = 1 if options.on_error == "stop" else options.max_failures
     given_up = math.inf
@@ -48,16 +68,23 @@ def drive(units: Iterable[Unit], backend: Backend, options: Options, show: Progr
             queue.append(held.popleft()[1])
         while queue and len(flight) < backend.slots and not stop:
             unit = queue.popleft()
-            flight[backend.submit(unit)] = unit
+            flight[backend.submit(unit)] = Flight(unit, _steps(unit))
             show.started(unit)
+        if not (queue or stop or options.seeds_per_process):
+            _fill(flight, backend)
         if not flight:
             time.sleep(POLL)
         for future in wait(flight, POLL, "FIRST_COMPLETED").done:
-            unit, outcome = flight.pop(future), _outcome(future)
+            ended, outcome = flight.pop(future), _outcome(future)
+            unit = ended.unit
             follow = after(unit, outcome, options.retries, _steps(unit))
             if outcome["end"] == "held":
                 held.extend((time.monotonic() + HELD_SECONDS, each) for each in follow)
                 show.held(unit, outcome["held"])
+            elif outcome["end"] == "stopped" and ended.parts > 1 and not stop:
+                parts = spread(unit, _open(unit), ended.parts)
+                queue.extendleft(parts)
+                show.spread(unit, len(parts))
             elif follow and not stop:
                 queue.extendleft(reversed(follow))
                 show.again(unit, outcome, follow)
@@ -75,6 +102,21 @@ def drive(units: Iterable[Unit], backend: Backend, options: Options, show: Progr
     return failed
 
 
+def _fill(flight: Mapping[Future[Outcome], Flight], backend: Backend) -> None:
+    """Asks units with several seeds to end early where spreading these over idle processes saves time."""
+    idle = backend.slots - sum(each.parts for each in flight.values())
+    if idle < 1:
+        return
+    whole = [(each.seconds_left(), future) for future, each in flight.items() if each.parts == 1]
+    for seconds, future in sorted(whole, key=lambda one: -one[0]):
+        seeds = len(_open(flight[future].unit))
+        parts = min(seeds, idle + 1)
+        if parts > 1 and seconds * (1 - shrink(seeds, parts)) > WORTH:
+            flight[future].parts = parts
+            backend.release(future)
+            idle -= parts - 1
+
+
 def _outcome(future: Future[Outcome]) -> Outcome:
     error = future.exception()
     return {"end": "died", "message": f"{type(error).__name__}: {error}"} if error else future.result()
@@ -83,6 +125,12 @@ def _outcome(future: Future[Outcome]) -> Outcome:
 def _steps(unit: Unit) -> int:
     """How far a unit has got, environment steps summed over its seeds."""
     return sum(read_status(seed_dir(unit.config.job_dir, seed)).get("env_steps", 0) for seed in unit.seeds)
+
+
+def _open(unit: Unit) -> list[int]:
+    """Its seeds that are not over."""
+    config = unit.config
+    return [s for s in unit.seeds if not is_over(read_status(seed_dir(config.job_dir, s)), config.total_steps)]
 
 
 def _give_up(unit: Unit, outcome: Outcome) -> None:

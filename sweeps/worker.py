@@ -44,6 +44,7 @@ def prepare(trainer: str) -> int:
 def train(unit: Unit, trainer: str) -> dict[str, Any]:
     """Trains those seeds that no other process trains. The outcome (sweeps/state.py), whatever happens."""
     module = importlib.import_module(trainer)
+    module.stop.clear()  # it may have stopped the unit before
     held: dict[int, str] = {}
     free: list[int] = []
     with ExitStack() as locks:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, jvp, vjp
+from torch.func import functional_call, vjp
 
 from pgbench.maths.networks import Act
 
@@ -81,22 +81,26 @@ class ModuleNetwork:
 
 
 class LinearModule:
-    """A module's y, J v and J^T u at theta."""
+    """A module's y, J v and J^T u at theta. J^T u is linear in u, so that J v is its derivative in u, transposed: both
+    are reverse mode, which every layer has."""
 
     def __init__(self, f: Callable[[Tensor], Tensor], theta: Tensor):
         self._f, self._theta = f, theta
         made: Any = vjp(f, theta)
-        self.y, self._vjp = made
+        self.y, self._pullback = made
+        self._pushforward: Any = None
 
     def jvp(self, v: Tensor) -> Tensor:
         """J v [B, D]."""
         with torch.inference_mode(False):
-            made: Any = jvp(self._f, (self._theta,), (v.clone(),))
-            dy: Tensor = made[1]
+            if self._pushforward is None:
+                transposed: Any = vjp(lambda u: vjp(self._f, self._theta)[1](u)[0], torch.zeros_like(self.y))
+                self._pushforward = transposed[1]
+            dy: Tensor = self._pushforward(v.clone())[0]
             return dy
 
     def vjp(self, u: Tensor) -> Tensor:
         """J^T u [P]."""
         with torch.inference_mode(False):
-            gradient: Tensor = self._vjp(u.clone())[0]
+            gradient: Tensor = self._pullback(u.clone())[0]
             return gradient

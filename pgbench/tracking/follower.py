@@ -1,7 +1,7 @@
 """The follower, `python -m pgbench.tracking.follower`: reads records as they grow and hands their rows to trackers.
 
-Standard input: one line of JSON, what to follow (`pgbench.tracking.follow.spec`); its end means that nothing more will
-be trained. Standard output: a line of JSON per message. The follower may be killed at any moment: what the next one
+Standard input: one line of JSON, what to follow (`pgbench.tracking.follow.spec`); a second line, or its end, means
+that nothing more will be trained. Standard output: a line of JSON per message. The follower may be killed at any moment: what the next one
 sends follows from the records and each run's tracking.json.
 """
 
@@ -344,7 +344,7 @@ def main() -> None:
     over = threading.Event()
 
     def listen() -> None:
-        sys.stdin.read()
+        sys.stdin.readline()  # "end", or the end of the file: the command was killed
         over.set()
         if spec["limit"]:
             time.sleep(spec["limit"])

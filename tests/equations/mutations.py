@@ -56,7 +56,7 @@ COLLECTOR = "experience/collector.py"
 ACTING = "experience/acting.py"
 ACCOUNTS = "experience/accounts.py"
 OBJECTS = "experience/objects.py"
-CARTPOLE = "experience/cartpole.py"
+ARRAYS = "experience/arrays.py"
 
 MUTATIONS = (
     Mutation("drop gamma", RETURNS, "return r + gamma * v_next - v", "return r + v_next - v", "returns"),
@@ -80,8 +80,8 @@ MUTATIONS = (
     Mutation(
         "forget the baseline",
         ADVANTAGES,
-        'return weight - v if config.algorithm.baseline == "learned" else weight',
-        "return weight",
+        'return weights - v if config.algorithm.baseline == "learned" and name not in ADVANTAGES else weights',
+        "return weights",
         "policy_gradient",
     ),
     Mutation("bootstrap through termination", ADVANTAGES, "np.where(rollout.terminated, 0, ", "(", "algorithms"),
@@ -97,7 +97,7 @@ MUTATIONS = (
         ADVANTAGES,
         "elif rollout.truncated.any():",
         "elif False:",
-        "policy_gradient",
+        "algorithms",
     ),
     Mutation("normalise by the variance", ADVANTAGES, "weight.std()", "weight.var()", "configs"),
     Mutation(
@@ -340,15 +340,15 @@ MUTATIONS = (
         "pgbench/envs",
     ),
     Mutation(
-        "CartPoles of a seed start alike",
-        CARTPOLE,
-        "uniform(-0.05, 0.05, (4, len(which)))",
-        "uniform(-0.05, 0.05, (4, 1))",
+        "environments of an array start alike",
+        ARRAYS,
+        "random((self.task.n_random, counts[s]))",
+        "random((self.task.n_random, 1)).repeat(counts[s], 1)",
         "pgbench/envs",
     ),
     Mutation(
         "seeds share their environments' stream",
-        CARTPOLE,
+        ARRAYS,
         "seed.spawn(1)[0]) for seed in seeds]",
         "0) for seed in seeds]",
         "pgbench/envs",
@@ -365,6 +365,13 @@ MUTATIONS = (
         "policy.py",
         "np.clip(actions.reshape(*actions.shape[:-1], *self.shape), self.low, self.high)",
         "actions.reshape(*actions.shape[:-1], *self.shape)",
+        "pgbench/envs",
+    ),
+    Mutation(
+        "an array's actions not clipped",
+        ARRAYS,
+        "action.clip(self.actions.low, self.actions.high)",
+        "action",
         "pgbench/envs",
     ),
     Mutation("actions from zero", "policy.py", "return actions + self.start", "return actions", "pgbench/envs"),
