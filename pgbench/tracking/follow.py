@@ -208,7 +208,7 @@ class Watch:
         self.scratch.cleanup()
 
     def _close(self) -> None:
-        """Tells the follower that nothing more will be trained. A process that this one forked may hold the pipe open."""
+        """Tells the follower that nothing more will be trained; a forked process may hold the pipe open."""
         assert self.process.stdin is not None
         with suppress(OSError, ValueError):
             self.process.stdin.write("end\n")

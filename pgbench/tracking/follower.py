@@ -1,8 +1,8 @@
 """The follower, `python -m pgbench.tracking.follower`: reads records as they grow and hands their rows to trackers.
 
-Standard input: one line of JSON, what to follow (`pgbench.tracking.follow.spec`); a second line, or its end, means
-that nothing more will be trained. Standard output: a line of JSON per message. The follower may be killed at any moment: what the next one
-sends follows from the records and each run's tracking.json.
+Standard input: one line of JSON, what to follow (`pgbench.tracking.follow.spec`); a second line, or its end, means that
+nothing more will be trained. Standard output: a line of JSON per message. The follower may be killed at any moment:
+what the next one sends follows from the records and each run's tracking.json.
 """
 
 import fcntl
