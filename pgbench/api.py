@@ -10,7 +10,7 @@ from pgbench.after.evaluation import evaluate
 from pgbench.composition import compose
 from pgbench.config import Config
 from pgbench.errors import UserError
-from pgbench.experience.objects import make_env
+from pgbench.experience.making import check_env, make_env
 from pgbench.policy import Policy
 from pgbench.runs.code import take_stock
 from pgbench.runs.job import Interrupted, run_job
@@ -18,7 +18,18 @@ from pgbench.runs.lock import Held, lock
 from pgbench.runs.records import POLICY, seed_dir
 from pgbench.tracking import follow
 
-__all__ = ["Config", "Interrupted", "Policy", "Run", "UserError", "compose", "evaluate", "load_policy", "train"]
+__all__ = [
+    "Config",
+    "Interrupted",
+    "Policy",
+    "Run",
+    "UserError",
+    "compose",
+    "evaluate",
+    "load_policy",
+    "make_env",
+    "train",
+]
 
 
 @dataclass(frozen=True)
@@ -40,14 +51,16 @@ def train(
     config: Config,
     show: Callable[[int], None] = lambda steps: None,
     say: Callable[[str], None] = lambda line: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> list[Run]:
     """Trains a job, all its seeds in lockstep, or resumes it; its runs in the order of `config.seed_list`.
 
     `show` hears about once a second how many environment steps all seeds have done, `say` what a person should know
-    of runs that are already there or could not be followed. Raises UserError for what a user can mend, Interrupted when
-    asked to stop.
+    of runs that are already there or could not be followed; when `stop` says so, it checkpoints and raises Interrupted.
+    Raises UserError for what a user can mend. Works in any thread; signal handlers and torch's threads are left as
+    found.
     """
-    make_env(config.env).close()  # a mistake here leaves no directories behind
+    check_env(config.env)  # a mistake here leaves no directories behind
     with follow([config], say=say), ExitStack() as locks:
         for line in take_stock([(config, config.seed_list)]):
             say(line)
@@ -58,7 +71,7 @@ def train(
             raise UserError(f"output_dir: another process trains in {config.job_dir}: {error}") from None
         except OSError as error:
             raise UserError(f"output_dir: cannot write {config.job_dir}: {error.strerror}") from None
-        statuses = run_job(config, show=show)
+        statuses = run_job(config, show=show, stop=stop)
     return [Run(seed_dir(config.job_dir, seed), seed, statuses[seed]) for seed in config.seed_list]
 
 

@@ -4,6 +4,7 @@ Hydra's grammar and its composition of groups; the schema (pgbench/config.py) do
 own configs come by `--config-dir`; modules that lie beside them can be named by `module:name`.
 """
 
+import importlib.util
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -39,9 +40,22 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
             if not equals and not rest:
                 raise UserError("--config-dir: give a directory")
             config_dirs.append(value if equals else rest.pop(0))
+        elif name == "hydra.searchpath":
+            config_dirs += map(_place, parse([argument])[0].value())
         else:
             (flags if argument.startswith("-") else overrides).append(argument)
     return overrides, config_dirs, flags
+
+
+def _place(path: Any) -> str:
+    """A directory of Hydra's search path, file:// or pkg://. Raises UserError."""
+    scheme, separator, rest = str(path).partition("://")
+    if scheme == "pkg" and separator:
+        found = importlib.util.find_spec(rest)
+        if not found or not found.submodule_search_locations:
+            raise UserError(f"hydra.searchpath: no package '{rest}'")
+        return str(found.submodule_search_locations[0])
+    return rest if separator else str(path)
 
 
 def parse(overrides: Sequence[str]) -> list[Any]:
@@ -52,7 +66,8 @@ def parse(overrides: Sequence[str]) -> list[Any]:
     try:
         return list(OverridesParser.create().parse_overrides(list(overrides)))
     except OverrideParseException as error:
-        raise UserError(f"cannot read '{error.override}': write key=value") from None
+        hint = "; put quotes around special characters: key='...'" if "=" in str(error.override) else ""
+        raise UserError(f"cannot read '{error.override}': write key=value{hint}") from None
 
 
 def values(override: Any) -> list[Any]:

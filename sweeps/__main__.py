@@ -16,7 +16,7 @@ from sweeps.expand import descriptions, expand, load
 from sweeps.options import describe, parse
 
 TRAINER = "pgbench.runs.job"
-"""The module that trains: `run_job(config, seeds)`, `stop`, `Interrupted`. Imported in workers only: it needs torch."""
+"""The module that trains: `run_job(config, seeds, stop=...)` and `Interrupted`. Only workers import it: it needs torch."""
 
 
 def main(arguments: Sequence[str], trainer: str = TRAINER) -> int:

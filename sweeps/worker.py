@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -18,6 +19,8 @@ from sweeps.plan import Unit
 from sweeps.state import record_failure
 
 PR_SET_PDEATHSIG = 1
+stop = threading.Event()
+"""Set by SIGTERM: the trainer then checkpoints and raises Interrupted."""
 
 
 def start(parent: int, log: str) -> None:
@@ -36,15 +39,15 @@ def start(parent: int, log: str) -> None:
 
 def prepare(trainer: str) -> int:
     """Imports the trainer, lets SIGTERM stop it after a checkpoint, and gives this process's id."""
-    module = importlib.import_module(trainer)
-    signal.signal(signal.SIGTERM, lambda number, frame: module.stop.set())
+    importlib.import_module(trainer)
+    signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     return os.getpid()
 
 
 def train(unit: Unit, trainer: str) -> dict[str, Any]:
     """Trains those seeds that no other process trains. The outcome (sweeps/state.py), whatever happens."""
     module = importlib.import_module(trainer)
-    module.stop.clear()  # it may have stopped the unit before
+    stop.clear()  # it may have stopped the unit before
     held: dict[int, str] = {}
     free: list[int] = []
     with ExitStack() as locks:
@@ -56,7 +59,7 @@ def train(unit: Unit, trainer: str) -> dict[str, Any]:
                 except Held as error:
                     held[seed] = str(error)
             if free:
-                module.run_job(unit.config, free)
+                module.run_job(unit.config, free, stop=stop.is_set)
             return {"end": "held" if held else "finished", "held": held}
         except module.Interrupted:
             return {"end": "stopped"}

@@ -30,7 +30,7 @@ class ArrayEnvs:
         self.rngs = [np.random.default_rng(seed.spawn(1)[0]) for seed in seeds]
         count, size = len(seeds) * n_envs, int(np.prod(made.observation_space.shape or ()))
         self.steps = np.zeros(count, np.int32)
-        self.obs = np.zeros((len(seeds), n_envs, size + append_time), np.float32)
+        self.obs = np.zeros((len(seeds), n_envs, size), np.float32)
         self.final_obs = self.obs.copy()
         # Flat views: one row an environment.
         self._obs, self._final = self.obs.reshape(count, -1), self.final_obs.reshape(count, -1)

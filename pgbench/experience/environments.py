@@ -12,7 +12,8 @@ import numpy as np
 
 from pgbench.config import Env
 from pgbench.experience.arrays import ArrayEnvs
-from pgbench.experience.objects import GymEnvs, make_env
+from pgbench.experience.making import make_env
+from pgbench.experience.objects import GymEnvs
 from pgbench.experience.tasks import find_task
 from pgbench.policy import ActionSpace
 

@@ -9,7 +9,6 @@ import contextlib
 import errno
 import os
 import socket
-import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -49,46 +48,48 @@ DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO,
 EVALUATION_STREAM = 4
 """Child of SeedSequence(seed) that evaluations during training draw from; training has 0 and 1, measurements 2."""
 
-stop = threading.Event()
-"""Set by a signal handler: `run_job` then checkpoints after the iteration in flight and raises Interrupted."""
-
 
 class Interrupted(Exception):
     """The job was asked to stop; the same command resumes from its checkpoint."""
 
 
 def run_job(
-    config: Config, seeds: Sequence[int] | None = None, show: Callable[[int], None] = lambda steps: None
+    config: Config,
+    seeds: Sequence[int] | None = None,
+    show: Callable[[int], None] = lambda steps: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> dict[int, str]:
     """Trains the seeds of a job (all by default) in lockstep and gives each one's final status.
 
-    `show` hears about once a second how many environment steps all of them have done.
-    Runs that are over are left alone; the rest resume. Raises UserError for what a user can mend, Interrupted after
-    `stop`; any other exception is recorded with its traceback as the failure of its runs.
+    `show` hears about once a second how many environment steps all of them have done; `stop` is asked after each
+    iteration. Runs that are over are left alone; the rest resume. Raises UserError for what a user can mend,
+    Interrupted after a checkpoint once `stop` says so; any other exception is recorded with its traceback as the
+    failure of its runs. torch uses one thread meanwhile.
     """
-    torch.set_num_threads(1)
     seeds = config.seed_list if seeds is None else tuple(seeds)
     found = {seed: read_status(seed_dir(config.job_dir, seed)) for seed in seeds}
     statuses = {seed: status["status"] for seed, status in found.items()}
     todo = [seed for seed in seeds if not is_over(found[seed], config.total_steps)]
-    if todo:
-        trainer = Trainer(config, todo)
-        try:
+    if not todo:
+        return statuses
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with contextlib.closing(Trainer(config, todo)) as trainer:
             _prepare(config, todo)
-            statuses |= _Run(config, trainer, show).until_done()
-        except (UserError, Interrupted):
-            raise
-        except BaseException as error:
-            _record_failure(config, todo, error)
-            if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-                raise UserError(
-                    f"{config.job_dir}: {error.strerror}; records up to the last iteration are kept, and re-running "
-                    "the same command resumes from the last checkpoint"
-                ) from error
-            raise
-        finally:
-            trainer.close()
-    return statuses
+            return statuses | _Run(config, trainer, show, stop).until_done()
+    except (UserError, Interrupted):
+        raise
+    except BaseException as error:
+        _record_failure(config, todo, error)
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            raise UserError(
+                f"{config.job_dir}: {error.strerror}; records up to the last iteration are kept, and re-running "
+                "the same command resumes from the last checkpoint"
+            ) from error
+        raise
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _record_failure(config: Config, seeds: Sequence[int], error: BaseException) -> None:
@@ -140,8 +141,8 @@ def _write_config(config: Config, seed: int, path: Path) -> None:
 class _Run:
     """The records of a trainer's seeds, kept while it trains."""
 
-    def __init__(self, config: Config, trainer: Trainer, show: Callable[[int], None]):
-        self.config, self.trainer, self.show = config, trainer, show
+    def __init__(self, config: Config, trainer: Trainer, show: Callable[[int], None], stop: Callable[[], bool]):
+        self.config, self.trainer, self.show, self.stop = config, trainer, show, stop
         self.directories = [seed_dir(config.job_dir, seed) for seed in trainer.seeds]
         self.records, self.seconds_before = [], 0.0
         for s, directory in enumerate(self.directories):
@@ -204,20 +205,24 @@ class _Run:
             if seed not in self.statuses:
                 self.statuses[seed] = "diverged" if self.trainer.diverged[s] else "done"
                 self._checkpoint(s)
-                write_status(self.directories[s], self.statuses[seed], **self._progress(s))
+                told = {}
+                if why := self.trainer.diverged[s]:
+                    told["message"] = f"diverged in iteration {self.trainer.iterations[s]}: {why}"
+                    write_atomic(self.directories[s] / ERROR, f"{told['message']}\n".encode())
+                write_status(self.directories[s], self.statuses[seed], **self._progress(s), **told)
 
     def _keep(self) -> None:
         """Progress about once a second, checkpoints every checkpoint_seconds or when asked to stop."""
         running = [s for s, seed in enumerate(self.trainer.seeds) if seed not in self.statuses]
-        now = time.monotonic()
+        now, stopping = time.monotonic(), self.stop()
         if now - self.last_status >= STATUS_SECONDS:
             self._report(running)
             self.last_status = now
-        if running and (stop.is_set() or now - self.last_checkpoint >= self.config.checkpoint_seconds):
+        if running and (stopping or now - self.last_checkpoint >= self.config.checkpoint_seconds):
             for s in running:
                 self._checkpoint(s)
             self.last_checkpoint = time.monotonic()
-        if running and stop.is_set():
+        if running and stopping:
             raise Interrupted
 
     def _checkpoint(self, s: int) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 from pgbench.config import Config
 from pgbench.runs import job
-from pgbench.runs.job import Interrupted, stop
+from pgbench.runs.job import Interrupted
 from pgbench.runs.trainer import Trainer
 
-__all__ = ["Interrupted", "run_job", "stop"]
+__all__ = ["Interrupted", "run_job"]
 
 IMPORTED = time.monotonic()
 _trained = _processor = 0.0

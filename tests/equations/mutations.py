@@ -386,10 +386,10 @@ MUTATIONS = (
         "pgbench/envs",
     ),
     Mutation(
-        "CartPole's appended time off by one",
-        CARTPOLE,
-        "(self.sim.steps / ",
-        "((self.sim.steps + 1) / ",
+        "an array's appended time off by one",
+        ARRAYS,
+        "self.steps[which] / self.time",
+        "(self.steps[which] + 1) / self.time",
         "pgbench/envs",
     ),
     Mutation(

@@ -13,7 +13,8 @@ import pytest
 from pgbench.config import Env
 from pgbench.experience.arrays import ArrayEnvs
 from pgbench.experience.environments import make_envs, stepped_together
-from pgbench.experience.objects import GymEnvs, make_env
+from pgbench.experience.making import make_env
+from pgbench.experience.objects import GymEnvs
 from pgbench.experience.tasks import TASKS, find_task
 
 IDS = (

@@ -17,7 +17,7 @@ def test_every_choice_composes(group: str) -> None:
 
 
 def test_the_environments_exist() -> None:
-    from pgbench.experience.objects import make_env
+    from pgbench.experience.making import make_env
 
     for choice in choices("env"):
         make_env(compose([f"env={choice}"]).env).close()

@@ -17,7 +17,6 @@ from pgbench.errors import UserError
 from pgbench.runs.records import CHECKPOINT, ERROR, read_status, seed_dir, write_atomic, write_status
 
 ITERATION_SECONDS = 0.01
-stop = threading.Event()
 
 
 class Interrupted(Exception):
@@ -49,7 +48,7 @@ FAULTS = {
 }
 
 
-def run_job(config, seeds):
+def run_job(config, seeds, stop):
     directories = {seed: seed_dir(config.job_dir, seed) for seed in seeds}
     todo = {s: d for s, d in directories.items() if read_status(d)["status"] not in ("done", "diverged")}
     steps = {seed: _load(directory) for seed, directory in todo.items()}
@@ -65,7 +64,7 @@ def run_job(config, seeds):
             _fault(config, seed, steps[seed] // 10, directory)
             write_atomic(directory / CHECKPOINT, json.dumps(steps[seed]).encode())
             _write(config, directory, "running", steps[seed])
-        if stop.is_set():
+        if stop():
             raise Interrupted
     diverges = config.env.kwargs.get("fault") == "diverge"
     for directory in todo.values():
