@@ -6,7 +6,7 @@ N_JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 INSTALLED := $(VENV)/.installed
 BENCH := .venv-bench
 
-.PHONY: figures test install bench soak mutations clean
+.PHONY: figures test install bench soak tracking mutations clean
 
 figures: install
 	$(BIN)/python -m sweeps sweep=figure1 n_jobs=$(N_JOBS) output_dir=runs/figure1
@@ -33,6 +33,11 @@ $(BENCH)/.installed: pyproject.toml constraints.txt
 
 soak: install
 	$(BIN)/python tests/sweeps/soak.py 50 0
+
+tracking: install
+	$(BIN)/python tests/tracking/faults.py
+	$(BIN)/python tests/tracking/soak.py 20 0 offline
+	$(BIN)/python tests/tracking/soak.py 20 1 online
 
 mutations: install
 	$(BIN)/python tests/equations/mutations.py

@@ -23,6 +23,10 @@ def main(arguments: list[str] | None = None) -> int:
     for name, sentence in sentences.items():
         print(f"{name}: {sentence}")
     print(f"Figures, summary.md, summary.csv and index.html are in {options.out}")
+    if options.wandb:
+        from reports.share import share
+
+        return share(options.out, options.directories)
     return 0
 
 
@@ -45,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
         help="return that counts as solved, for all environments or the one of this Gymnasium id; "
         "repeatable (default: Gymnasium's reward_threshold)",
     )
+    parser.add_argument("--wandb", action="store_true", help="log figures and tables to Weights & Biases too")
     return parser
 
 
