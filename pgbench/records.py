@@ -34,6 +34,9 @@ CONFIG, STATUS, METRICS_FILE, EPISODES_FILE, TIMES_FILE, MEASUREMENTS_FILE, CHEC
     "checkpoint.pt",
     "error.txt",
 )
+PROVENANCE, EVALUATIONS_FILE = "provenance.jsonl", "evaluations.csv"
+FORMAT = 2
+"""The newest format of a run's files that this version reads (config.yaml: `format`)"""
 STATUSES = ("pending", "running", "done", "diverged", "failed")
 
 METRICS = {
@@ -71,6 +74,14 @@ MEASUREMENTS = {
     "distance": "||d|| of the step along a direction; empty otherwise",
     "quantity": "variance (tr Cov of the gradient estimate), squared_bias (of its mean, can be negative) or kl (nats)",
     "value": "its value",
+}
+
+EVALUATIONS = {
+    "env_steps": "environment steps the evaluated policy was trained for",
+    "episode": "number of the evaluation episode, from 0",
+    "return": "its undiscounted return",
+    "length": "its length, steps",
+    "deterministic": "1 if the policy acted by its mode, 0 if it drew its actions",
 }
 
 
