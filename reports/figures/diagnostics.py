@@ -42,7 +42,7 @@ def draw(data: Data) -> Drawing | None:
         panel.spines[["top", "right"]].set_visible(False)
     style.legend(figure, axes)
     table = pd.concat(rows, ignore_index=True)
-    return Drawing(figure, " ".join(filter(None, (_sentence(data, env) for env in envs))), NOTE, table)
+    return Drawing(figure, "\n".join(filter(None, (_sentence(data, env) for env in envs))), NOTE, table)
 
 
 def _has(group: Group, metric: str) -> bool:

@@ -39,7 +39,7 @@ def draw(data: Data) -> Drawing | None:
         panel.set_ylabel("evaluation return")
     style.legend(figure, axes)
     found = pd.DataFrame(rows)
-    return Drawing(figure, " ".join(_sentence(env, found) for env in envs), NOTE, found)
+    return Drawing(figure, "\n".join(_sentence(env, found) for env in envs), NOTE, found)
 
 
 def _curve(panel, group, deterministic, part, data, shown) -> list[dict]:  # type: ignore[no-untyped-def, type-arg]

@@ -46,7 +46,7 @@ def draw(data: Data) -> Drawing:
         if not any(group.n for group in data.of(env)):
             style.empty(panel, "no finished episode yet")
     words = f"{NOTE} {sources(data.published)}".strip()
-    return Drawing(figure, " ".join(filter(None, (_sentence(env, data) for env in data.envs))), words, _table(data))
+    return Drawing(figure, "\n".join(filter(None, (_sentence(env, data) for env in data.envs))), words, _table(data))
 
 
 def rows(data: Data, env: str, most: int = ROWS) -> list[Group | str]:

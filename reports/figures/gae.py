@@ -33,7 +33,7 @@ def draw(data: Data) -> Drawing | None:
     for panel, groups in zip(axes, panels, strict=True):
         _lines(panel, groups)
         style.finish(panel, f"{algorithm_name(groups[0].algorithm)}, {groups[0].env}", tuple(groups))
-    return Drawing(figure, " ".join(map(_sentence, panels)), NOTE, _table(panels))
+    return Drawing(figure, "\n".join(map(_sentence, panels)), NOTE, _table(panels))
 
 
 def _table(panels: list[list[Group]]) -> pd.DataFrame:
@@ -67,6 +67,9 @@ def _lines(panel: Axes, groups: list[Group]) -> None:
         panel.plot(
             x, means, color=color, marker=marker, linestyle=line, mec=style.ink(), mew=0.6, label=f"γ = {gamma:g}"
         )
+    seen = np.concatenate([group.final for group in groups])
+    margin = 0.08 * float(np.ptp(seen)) or 1.0
+    panel.set_ylim(float(seen.min()) - margin, float(seen.max()) + margin)
     panel.set_xticks(range(len(lambdas)), [f"{value:g}" for value in lambdas])
     panel.set_xlabel(f"λ of GAE ({', '.join(dict.fromkeys(group.note for group in groups))})")
     panel.set_ylabel(style.RETURN)

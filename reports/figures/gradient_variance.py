@@ -51,7 +51,7 @@ def draw(data: Data) -> Drawing | None:
     names = [f"{g.env}, {algorithm_name(g.algorithm)} after {text.steps(age)} steps" for g, age, _ in parts]
     sentences = [_sentence(name, mine) for name, (*_, mine) in zip(names, parts, strict=True)]
     rows = [row | {"where": name} for name, (*_, mine) in zip(names, parts, strict=True) for row in _ratios(mine)]
-    return Drawing(figure, " ".join(sentences), NOTE, pd.DataFrame(rows))
+    return Drawing(figure, "\n".join(sentences), NOTE, pd.DataFrame(rows))
 
 
 def ages(data: Data, quantities: Sequence[str], most: int = 6) -> list[tuple[Group, float, pd.DataFrame]]:

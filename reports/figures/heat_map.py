@@ -37,7 +37,7 @@ def draw(data: Data) -> Drawing | None:
     for panel, (keys, groups) in zip(axes, found, strict=True):
         rows.append(_map(figure, panel, keys, groups))
         style.title(panel, f"{algorithm_name(groups[0].algorithm)}, {groups[0].env}")
-    return Drawing(figure, " ".join(_sentence(*one) for one in found), NOTE, pd.concat(rows, ignore_index=True))
+    return Drawing(figure, "\n".join(_sentence(*one) for one in found), NOTE, pd.concat(rows, ignore_index=True))
 
 
 def _map(figure: Figure, panel, keys: Sequence[str], groups: Sequence[Group]) -> pd.DataFrame:  # type: ignore[no-untyped-def]

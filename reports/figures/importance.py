@@ -55,7 +55,7 @@ def draw(data: Data) -> Drawing | None:
         ]
     table = pd.DataFrame(rows)
     return Drawing(
-        figure, " ".join(_sentence(part) for _, part in table.groupby(["env", "algorithm"], sort=False)), NOTE, table
+        figure, "\n".join(_sentence(part) for _, part in table.groupby(["env", "algorithm"], sort=False)), NOTE, table
     )
 
 

@@ -70,7 +70,7 @@ def draw(data: Data) -> Drawing:
     style.legend(figure, axes)
     table = pd.concat(rows, ignore_index=True) if rows else None
     words = f"{note(data, data.groups)} {sources(data.published)}".strip()
-    return Drawing(figure, " ".join(_sentence(env, data) for env in data.envs), words, table)
+    return Drawing(figure, "\n".join(_sentence(env, data) for env in data.envs), words, table)
 
 
 def grid(group: Group, x: str = "env_steps") -> np.ndarray:

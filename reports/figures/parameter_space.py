@@ -43,7 +43,7 @@ def draw(data: Data) -> Drawing | None:
         for k, d in enumerate(distances)
     ]
     sentences = [_sentence(group, age, mine) for group, age, mine in parts]
-    return Drawing(figure, " ".join(sentences), NOTE, pd.DataFrame(rows))
+    return Drawing(figure, "\n".join(sentences), NOTE, pd.DataFrame(rows))
 
 
 def bernoulli_kl(theta: Array, step: float) -> Array:

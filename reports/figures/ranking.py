@@ -45,7 +45,7 @@ def draw(data: Data) -> Drawing | None:
         panel.set_xlabel(f"loss of return against the best ({_counts(data.ranked(env))})")
         style.finish(panel, env, data.of(env))
     table = pd.concat(tables.values(), ignore_index=True)
-    return Drawing(figure, " ".join(_sentence(data, env, tables[env]) for env in envs), NOTE, table)
+    return Drawing(figure, "\n".join(_sentence(data, env, tables[env]) for env in envs), NOTE, table)
 
 
 def _shown(data: Data, env: str) -> list[Group | str]:

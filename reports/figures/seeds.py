@@ -47,7 +47,7 @@ def draw(data: Data) -> Drawing | None:
             for seed in group.seeds
         ]
     )
-    return Drawing(figure, " ".join(_sentence(group) for group in groups[:2]), NOTE, table)
+    return Drawing(figure, "\n".join(_sentence(group) for group in groups[:2]), NOTE, table)
 
 
 def _share(axes: list, groups: list[Group]) -> None:

@@ -100,7 +100,7 @@ def _draw(data: Data, panels: list[Panel]) -> Drawing | None:
     axes[0].set_ylabel(style.RETURN if style.look().baked else "return")
     if any(panel.references for panel in panels):
         style.legend(figure, axes)
-    return Drawing(figure, " ".join(map(_sentence, panels)), NOTE, _table(panels))
+    return Drawing(figure, "\n".join(map(_sentence, panels)), NOTE, _table(panels))
 
 
 def positions(values: Sequence[Any]) -> tuple[Array, bool]:

@@ -55,7 +55,7 @@ def draw(data: Data) -> Drawing | None:
             for seed, steps in zip(group.counted, group.reached(float(data.thresholds[env] or 0)), strict=True)
         ]
     )
-    return Drawing(figure, " ".join(_sentence(env, data) for env in envs), NOTE, table)
+    return Drawing(figure, "\n".join(_sentence(env, data) for env in envs), NOTE, table)
 
 
 def _row(panel: Axes, place: int, group: Group, level: float, data: Data) -> None:

@@ -52,7 +52,7 @@ def draw(data: Data) -> Drawing | None:
     style.legend(figure, axes)
     note = NOTE + (f" {left} more pairs are not drawn." if left > 0 else "")
     rows = [_shares(pair) for pair in columns]
-    return Drawing(figure, " ".join(_sentence(pair, columns) for pair in columns), note, pd.DataFrame(rows))
+    return Drawing(figure, "\n".join(_sentence(pair, columns) for pair in columns), note, pd.DataFrame(rows))
 
 
 Pair = tuple[Group, Group]
