@@ -36,11 +36,26 @@ def main(arguments: list[str] | None = None) -> int:
 
 def draw(options: argparse.Namespace, given: Sequence[str]) -> None:
     """One report, and what it says in a few lines."""
+    from reports.fresh import fingerprint, recall, remember
+    from reports.manifest import command_line
+
+    command = command_line(given)
+    mark = fingerprint(options.directories, f"{command} {[_stamp(f) for f in (options.normalize,) if f]}")
+    lines = recall(options.directories, options.out, mark)
+    if lines is not None:
+        lines = [*lines[: LINES - 1], f"Nothing has changed since the report in {options.out} was drawn"]
+    else:
+        lines, files = _draw(options, command)
+        remember(options.directories, options.out, mark, lines, files)
+    print("\n".join(lines))
+
+
+def _draw(options: argparse.Namespace, command: str) -> tuple[list[str], list[str]]:
+    """Writes the report; the lines to print, and the files."""
     # Only now: these take seconds to import, and --help should not.
     from reports.data import load_data
     from reports.figures import own_figure
     from reports.load import summarise
-    from reports.manifest import command_line
     from reports.page import Options, write
     from reports.style import LOOKS, PAPERS
 
@@ -56,13 +71,11 @@ def draw(options: argparse.Namespace, given: Sequence[str]) -> None:
     )
     look = PAPERS[options.paper, options.columns] if options.paper else LOOKS[options.style]
     own = dict(own_figure(name) for name in options.figure)
-    report = write(data, options.out, Options(look, command_line(given), own, options.watch), progress("drawing"))
-    problems = summarise(list(data.problems))
-    for problem in problems:
+    report = write(data, options.out, Options(look, command, own, options.watch), progress("drawing"))
+    for problem in summarise(list(data.problems)):
         print(f"warning: {problem}", file=sys.stderr)
-    for sentence in report.summary[: LINES - 1]:
-        print(sentence)
-    print(f"{len(report.sentences)} figures, tables and index.html are in {options.out}")
+    end = f"{len(report.sentences)} figures, tables and index.html are in {options.out}"
+    return [*report.summary[: LINES - 1], end], list(report.files)
 
 
 def watch(options: argparse.Namespace, given: Sequence[str]) -> None:
@@ -81,9 +94,9 @@ def watch(options: argparse.Namespace, given: Sequence[str]) -> None:
 
 def _stamp(run: Path) -> tuple[Any, ...]:
     found = []
-    for name in ("metrics.csv", "status.json", "evaluations.csv"):
+    for name in ("", "metrics.csv", "status.json", "evaluations.csv"):
         try:
-            info = (run / name).stat()
+            info = (run / name if name else run).stat()
             found.append((info.st_size, info.st_mtime_ns))
         except OSError:
             found.append((0, 0))

@@ -235,11 +235,12 @@ def _provenance(path: Path, warn: Warn) -> list[Any]:
 
 def read_files(seeds: pd.DataFrame, file: str, columns: Mapping[str, str], warn: Warn) -> pd.DataFrame:
     """One of the other tables of all seeds, with their identity beside each row."""
-    frames = []
-    for path in map(Path, seeds["directory"]):
-        table = read_csv(path / file, tuple(columns), warn).reindex(columns=list(columns))
-        frames.append(table.astype({name: "int64" for name in COUNTS if name in columns}))
-    return _join(seeds, frames)
+
+    def read(path: Path, row: Any) -> pd.DataFrame:
+        return read_csv(path, tuple(columns), warn).reindex(columns=list(columns))
+
+    frame = _gather(seeds, file, tuple(columns), read)
+    return frame.astype({name: "int64" for name in COUNTS if name in columns})
 
 
 def read_measurements(seeds: pd.DataFrame, warn: Warn) -> pd.DataFrame:
@@ -248,18 +249,31 @@ def read_measurements(seeds: pd.DataFrame, warn: Warn) -> pd.DataFrame:
     Version 0.1.0 measured the last policy alone, without that column: there it is the run's total_steps.
     """
     names = ("env_steps", *(name for name in MEASUREMENTS if name != "env_steps"))
-    frames = []
-    for row in seeds.itertuples():
-        path = Path(str(row.directory)) / MEASUREMENTS_FILE
-        if not path.exists():
-            frames.append(pd.DataFrame({name: pd.Series(dtype=float) for name in names}))
-            continue
+
+    def read(path: Path, row: Any) -> pd.DataFrame:
         first = path.read_bytes().partition(b"\n")[0].decode(errors="replace").split(",")
         table = read_csv(path, tuple(first), warn, text=("subject", "quantity"))
         if "env_steps" not in table:
-            table.insert(0, "env_steps", float(str(row.total_steps)))
-        frames.append(table.reindex(columns=list(names)))
-    return _join(seeds, frames)
+            table.insert(0, "env_steps", float(row.total_steps))
+        return table.reindex(columns=list(names))
+
+    return _gather(seeds, MEASUREMENTS_FILE, names, read)
+
+
+def _gather(
+    seeds: pd.DataFrame, file: str, columns: Sequence[str], read: Callable[[Path, Any], pd.DataFrame]
+) -> pd.DataFrame:
+    """The file of each seed that has it."""
+    places, frames = [], []
+    for place, row in enumerate(seeds.itertuples()):
+        path = Path(str(row.directory)) / file
+        if path.exists():
+            places.append(place)
+            frames.append(read(path, row))
+    if not frames:
+        frames = [pd.DataFrame({name: pd.Series(dtype=float) for name in columns})]
+        places = [0]
+    return _join(seeds.iloc[places], frames)
 
 
 def table_frame(table: Table) -> pd.DataFrame:

@@ -130,9 +130,12 @@ def save(drawing: Drawing, out: Path, name: str, account: str) -> None:
     """PNG for the screen, PDF and SVG for the paper, with the manifest inside. No dates: equal records give equal
     files."""
     figure = drawing.figure
-    figure.savefig(out / f"{name}.png", bbox_inches="tight", metadata={"Description": account})
-    figure.savefig(out / f"{name}.pdf", bbox_inches="tight", metadata={"CreationDate": None, "Subject": account})
-    figure.savefig(out / f"{name}.svg", bbox_inches="tight", metadata={"Date": None, "Description": account})
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once, saved three times
+    box = figure.get_tightbbox().padded(0.08)
+    figure.savefig(out / f"{name}.png", bbox_inches=box, metadata={"Description": account})
+    figure.savefig(out / f"{name}.pdf", bbox_inches=box, metadata={"CreationDate": None, "Subject": account})
+    figure.savefig(out / f"{name}.svg", bbox_inches=box, metadata={"Date": None, "Description": account})
 
 
 def _caption(name: str, drawing: Drawing) -> str:

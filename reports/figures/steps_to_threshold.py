@@ -117,5 +117,7 @@ def _sentence(env: str, data: Data) -> str:
             found.append((median, -reached, f"{text.short(group.label, 60)} {shown} ({reached} of {group.n} reached)"))
     if not found:
         return f"{env}: no finished episode yet."
+    if all(not reached for _, reached, _ in found):
+        return f"{env}: no seed of {len(found)} job{'s' * (len(found) > 1)} reaches a return of {level:g}."
     first = [words for *_, words in sorted(found)]
     return f"{env}, median steps [95% interval] to a return of {level:g}: {text.listed(first, 4)}."

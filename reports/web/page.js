@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const D = JSON.parse(document.getElementById("data").textContent);
-  const MOST = 30, SEEDS = 150;
+  const MOST = 30, BANDS = 8, LINES = 600;
   const make = (tag, options = {}, ...children) => {
     const element = Object.assign(document.createElement(tag), options);
     element.append(...children);
@@ -10,8 +10,7 @@
   const shown = (value) => {
     if (value === null || value === undefined || Number.isNaN(value)) return "–";
     if (typeof value !== "number") return String(value);
-    const size = Math.abs(value);
-    return size && (size < 1e-3 || size >= 1e7) ? value.toExponential(3) : String(Math.round(value * 1e4) / 1e4);
+    return String(Number(value.toPrecision(6)));
   };
 
   // Tables: sortable by their heads, filtered by a search field, a hundred rows at a time.
@@ -232,6 +231,7 @@
     document.getElementById("count").textContent = all.length > MOST
       ? `The ${MOST} best of ${all.length} jobs by final return; narrow the choice to see others.`
       : `${all.length} job${all.length === 1 ? "" : "s"}, ${all.reduce((sum, place) => sum + byJob[place].length, 0)} seeds.`;
+    if (state.mode === "mean" && jobs.length > BANDS) document.getElementById("count").textContent += ` Bands are drawn for up to ${BANDS} jobs; the table below has all intervals.`;
     const counts = {}, places = {}, traces = [], rows = [];
     let smallest = Infinity, largest = -Infinity;
     for (const place of jobs) counts[D.jobs[place].algorithm] = (counts[D.jobs[place].algorithm] || 0) + 1;
@@ -245,12 +245,12 @@
       const last = mean.length - 1;
       rows.push([job.label, n, last < 0 ? null : points[last], last < 0 ? null : mean[last], n > 1 && last >= 0 ? low[last] : null, n > 1 && last >= 0 ? high[last] : null]);
       if (state.mode === "mean") {
-        if (n > 1) traces.push({ x: [...points, ...[...points].reverse()], y: [...high, ...[...low].reverse()], fill: "toself", fillcolor: faded(color, 0.16), line: { width: 0 }, hoverinfo: "skip", showlegend: false, legendgroup: group, type: "scatter", mode: "lines" });
+        if (n > 1 && jobs.length <= BANDS) traces.push({ x: [...points, ...[...points].reverse()], y: [...high, ...[...low].reverse()], fill: "toself", fillcolor: faded(color, 0.16), line: { width: 0 }, hoverinfo: "skip", showlegend: false, legendgroup: group, type: "scatter", mode: "lines" });
         traces.push({ x: points, y: mean, name, legendgroup: group, mode: "lines", type: "scatter", line, customdata: points.map((_, k) => [low[k], high[k]]), hovertemplate: n > 1 ? "%{y:.4~g} [%{customdata[0]:.4~g}, %{customdata[1]:.4~g}]" : "%{y:.4~g}" });
       } else {
         const [x, seeds, runs] = aligned(place);
         seeds.forEach((y, row) => {
-          if (lines++ > SEEDS * 4) return;
+          if (lines++ > LINES) return;
           traces.push({ x, y: Array.from(y), name: row ? `${job.label}, seed ${D.runs.seed[runs[row]]}` : name, legendgroup: group, showlegend: row === 0, mode: "lines", type: "scatter", opacity: 0.75, line: { color, width: 1.1, dash: line.dash }, hovertemplate: "%{y:.4~g}" });
         });
       }
