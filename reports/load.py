@@ -208,7 +208,7 @@ def read_status(directory: Path, warn: Warn) -> dict[str, Any]:
             raise ValueError
         return dict(data)
     except FileNotFoundError:
-        if not (directory / METRICS_FILE).exists():
+        if not _begun(directory / METRICS_FILE):
             return {"status": "pending"}
         warn(f"{path}: missing; the run's records are shown")
     except OSError as error:
@@ -216,6 +216,14 @@ def read_status(directory: Path, warn: Warn) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         warn(f"{path}: damaged; the run's records are shown")
     return {"status": UNKNOWN}
+
+
+def _begun(metrics: Path) -> bool:
+    """Whether there is a record below the head of the table."""
+    try:
+        return metrics.read_bytes().count(b"\n") > 1
+    except OSError:
+        return False
 
 
 def _provenance(path: Path, warn: Warn) -> list[Any]:

@@ -26,7 +26,7 @@ def draw(data: Data) -> Drawing | None:
         return None
     tables = {env: losses(data, env) for env in envs}
     shown = {env: _shown(data, env) for env in envs}
-    figure, axes = style.panels(len(envs), height=1.2 + 0.3 * max(map(len, shown.values())), width=5.2)
+    figure, axes = style.panels(len(envs), height=1.2 + 0.36 * max(map(len, shown.values())), width=5.2)
     for panel, env in zip(axes, envs, strict=True):
         names, found = [], tables[env].set_index("job")
         for place, group in enumerate(shown[env]):
@@ -39,7 +39,7 @@ def draw(data: Data) -> Drawing | None:
                 panel.plot([row["low"], row["high"]], [place] * 2, color=ink, linewidth=1.1, zorder=3)
             face = look.color if row["worse"] else ("white" if place else look.color)
             panel.plot([row["loss"]], [place], look.marker, color=face, mec=ink, mew=0.8, markersize=5.5, zorder=4)
-            names.append(f"{int(row['rank'])}. {text.short(group.label, 50)} ({text.number(row['mean'])})")
+            names.append(f"{int(row['rank'])}. {text.short(group.label, 42)} ({text.number(row['mean'])})")
         style.rows_axis(panel, names)
         panel.axvline(0, color=style.GREY, linewidth=1)
         panel.set_xlabel(f"loss of return against the best ({_counts(data.ranked(env))})")

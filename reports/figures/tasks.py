@@ -106,7 +106,7 @@ def profiles(data: Data) -> Drawing | None:
     figure, (panel,) = style.panels(1, height=3.6, width=6.0)
     rows = []
     seen = np.concatenate([task for label in labels for task in scores[label]])
-    levels = np.linspace(min(0.0, float(seen.min())), max(1.0, float(seen.max())) + 0.02, 141)
+    levels = np.linspace(min(0.0, float(seen.min())) - 0.02, max(1.0, float(seen.max())) + 0.02, 141)
     for label in labels:
         look = _look(label, data, labels)
         share = performance_profile(scores[label], levels)
