@@ -228,7 +228,11 @@ class Data:
         statistics over tasks are of. Environments that no label shares are left out."""
         envs = [env for env in self.envs if env in self.bounds and self.complete(env)]
         by_env = {env: [group.label for group in self.complete(env)] for env in envs}
-        labels = [label for label in dict.fromkeys(sum(by_env.values(), [])) if all(label in by_env[e] for e in envs)]
+        labels = [
+            label
+            for label in dict.fromkeys(label for mine in by_env.values() for label in mine)
+            if all(label in by_env[e] for e in envs)
+        ]
         return (labels, envs) if len(envs) > 1 and labels else ([], [])
 
     def scores(self, label: str, envs: Iterable[str]) -> list[Array]:

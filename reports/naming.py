@@ -40,15 +40,21 @@ def show(value: Any) -> str:
 
 
 def varying(configs: Iterable[Config]) -> list[str]:
-    """The keys that several of the configs have and that have more than one value among them, in their order.
+    """The keys that have more than one value among the configs, or that some configs of one algorithm lack; in order.
 
-    A key that only some algorithms read varies if its values do; that others lack it is no difference.
+    A key that only some algorithms read varies if its values do; that other algorithms lack it is no difference.
     """
     values: dict[str, set[str]] = {}
+    counts: dict[Any, int] = {}
+    having: dict[tuple[Any, str], int] = {}
     for config in configs:
+        algorithm = config.get(NAME)
+        counts[algorithm] = counts.get(algorithm, 0) + 1
         for key, value in config.items():
             values.setdefault(key, set()).add(f"{type(value).__name__} {value!r}")
-    return [key for key, found in values.items() if len(found) > 1]
+            having[algorithm, key] = having.get((algorithm, key), 0) + 1
+    partial = {key for (algorithm, key), count in having.items() if count < counts[algorithm]}
+    return [key for key, found in values.items() if len(found) > 1 or key in partial]
 
 
 def labels(configs: Mapping[str, Config]) -> dict[str, str]:

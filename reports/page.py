@@ -1,7 +1,9 @@
 """Writes a report: figures, tables and manifests as files, and a page with all of it that works from disk, offline."""
 
 import base64
+import contextlib
 import json
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from pgbench.errors import UserError
 from reports import naming, style, tables, text
@@ -58,7 +61,7 @@ class Report:
 def write(
     data: Data,
     out: Path,
-    options: Options = Options(),  # noqa: B008 (it is frozen)
+    options: Options = Options(),
     track: Callable[[Sequence[Any]], Iterable[Any]] = iter,
 ) -> Report:
     """Writes everything into `out`. `track` shows progress over figures. Raises UserError."""
@@ -97,10 +100,8 @@ def _text(path: Path, words: str) -> None:
 def _earlier(out: Path) -> set[str]:
     """The files an earlier report has left here."""
     names = {f"{name}.{kind}" for name in {**FIGURES, **ARGUMENTS} for kind in KINDS}
-    try:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         names |= set(json.loads((out / "manifest.json").read_text(encoding="utf-8"))["files"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
     return {name for name in names if "/" not in name and "\\" not in name} - {"index.html"}
 
 
@@ -129,7 +130,13 @@ def _draw(
 def save(drawing: Drawing, out: Path, name: str, account: str) -> None:
     """PNG for the screen, PDF and SVG for the paper, with the manifest inside. No dates: equal records give equal
     files."""
-    figure = drawing.figure
+    with warnings.catch_warnings():
+        # A name in a script that the fonts here lack: boxes in the figure, as it is in the page and the tables.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        _save(drawing.figure, out, name, account)
+
+
+def _save(figure: Figure, out: Path, name: str, account: str) -> None:
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once, saved three times
     box = figure.get_tightbbox().padded(0.08)

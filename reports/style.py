@@ -13,7 +13,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from reports import text
 from reports.data import RETURN as RETURN_COLUMN
@@ -133,7 +133,8 @@ def applied(which: Look = LOOKS["paper"]) -> Iterator[None]:
         "svg.hashsalt": "pgbench",
         "savefig.dpi": 160,
         "figure.constrained_layout.use": True,
-        "axes.unicode_minus": True,
+        # A dollar in somebody's name is a dollar.
+        "text.parse_math": False,
     }
     if which.serif:
         ours |= {"font.family": "serif", "font.serif": ["Times New Roman", "Times", "STIXGeneral", "DejaVu Serif"]}
@@ -217,6 +218,26 @@ def steps_axis(axes: Axes) -> None:
     axes.set_xlabel(STEPS)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text.steps(value)))
+
+
+def log_axis(axes: Axes, which: str = "both") -> None:
+    """Logarithmic x, y or both, with powers of ten written without markup."""
+    for name, put in (("x", axes.set_xscale), ("y", axes.set_yscale)):
+        if which in (name, "both"):
+            put("log")
+            axis = axes.xaxis if name == "x" else axes.yaxis
+            axis.set_major_formatter(FuncFormatter(lambda value, _: _power(value)))
+            axis.set_minor_formatter(NullFormatter())
+
+
+def _power(value: float) -> str:
+    """0.01, 1, 100 as they are, smaller and larger powers of ten as 10⁻⁵."""
+    if value <= 0 or 1e-3 < value < 1e4:
+        return f"{value:g}"
+    exponent = round(float(np.log10(value)))
+    if not np.isclose(value, 10.0**exponent):
+        return f"{value:.3g}"
+    return f"10{str(exponent).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
 
 
 def metric_name(metric: str) -> str:

@@ -1,4 +1,4 @@
-"""What happened inside training: KL, entropy, the critic, the gradient, and whatever an algorithm records of its own."""
+"""What happened inside training: KL, entropy, the critic, the gradient, and what an algorithm records of its own."""
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,8 @@ from reports.statistics import mean, mean_interval
 USUAL = ("kl", "entropy", "explained_variance", "value_loss", "gradient_norm", "step_norm")
 MOST, ENVS, OWN = 9, 3, 3
 NOTE = (
-    "Line and band: mean over seeds of the metric as recorded and its 95% interval (Student's t, pointwise); an axis is "
-    "logarithmic where a metric is positive and spans two decades or more. Dotted: the bound δ on the KL divergence, "
+    "Line and band: mean over seeds of the metric as recorded and its 95% interval (Student's t, pointwise); an axis "
+    "is logarithmic where a metric is positive and spans two decades or more. Dotted: the bound δ on the KL divergence, "
     "where all settings drawn share one. n: seeds."
 )
 
@@ -81,7 +81,7 @@ def _scale(panel: Axes) -> None:
         return
     low, high = float(values.min()), float(values.max())
     if low > 0 and high > 100 * low:
-        panel.set_yscale("log")
+        style.log_axis(panel, "y")
         panel.set_ylim(low / 2, high * 2)
     else:
         margin = 0.15 * (high - low) or 0.1

@@ -76,4 +76,5 @@ def _sentence(env: str, table: pd.DataFrame) -> str:
     best = last.sort_values("mean", ascending=False).iloc[0]
     shown = text.interval(best["mean"], Interval(best["low"], best["high"]))
     how = "by its mode" if best["deterministic"] else "drawing its actions"
-    return f"{env}: evaluated {how}, {text.short(best['label'], 60)} returns {shown} at {text.steps(best['env_steps'])} steps."
+    name, steps = text.short(best["label"], 60), text.steps(best["env_steps"])
+    return f"{env}: evaluated {how}, {name} returns {shown} at {steps} steps."

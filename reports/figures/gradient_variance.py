@@ -27,7 +27,7 @@ CHAIN = {
 BIASED = ("Q(s,a)", "GAE", "n-step", "TD residual")
 NOTE = (
     "Filled mark: variance tr Cov ĝ of the gradient estimate of a batch of 16 complete episodes, from 32 batches; dot: "
-    "one seed's policy, mark and bar: geometric mean over seeds and its 95% interval (Student's t of the logarithms). Open mark: "
+    "one seed's policy, mark and bar: geometric mean over seeds and its 95% interval (Student's t of the logs). Open mark: "
     "squared norm of the bias that a learned V leaves in E ĝ, against the discounted reward to go less V(s) (mean over "
     "seeds, 95% interval, cut at a hundredth of it; none where that mean is not above zero). Episodes cut by the time "
     "limit: weights with V add V(s_T), weights without it do not. ĝ: a sum over steps, a mean over episodes."
@@ -43,7 +43,7 @@ def draw(data: Data) -> Drawing | None:
     for panel, (group, age, mine) in zip(axes, parts, strict=True):
         for place, subject in enumerate(CHAIN):
             _row(panel, place, subject, mine)
-        panel.set_xscale("log")
+        style.log_axis(panel, "x")
         first = panel is axes[0]
         style.rows_axis(panel, [name if first else "" for name, _ in CHAIN.values()])
         panel.set_xlabel("variance of ĝ (filled), squared bias (open)")
@@ -108,8 +108,9 @@ def _sentence(where: str, table: pd.DataFrame) -> str:
     """Which weights lower the variance for sure, by how much the first and the last do, and the bias."""
     rows = _ratios(table)
     parts = [
-        f"{row['weight']} {text.interval(row['ratio'], Interval(row['low'], row['high']), '{:.2g}'.format)} of {row['from']}"
+        f"{row['weight']} {text.interval(row['ratio'], ends, '{:.2g}'.format)} of {row['from']}"
         for row in rows
+        for ends in [Interval(row["low"], row["high"])]
     ]
     failing = [row["weight"] for row in rows if not row["high"] < 1]
     verdict = f"not shown to lower it: {', '.join(failing)}" if failing else "every link lowers it"

@@ -15,8 +15,8 @@ from reports.statistics import mean, mean_interval
 
 FEWEST, WRITTEN = 4, 48
 NOTE = (
-    "Colour and number: mean over seeds of the mean undiscounted return of the last 100 training episodes at the end of "
-    "training, below it half the width of its 95% interval. White: not trained, or not to the end. Frame: the best."
+    "Colour and number: mean over seeds of the mean undiscounted return of the last 100 training episodes at the end "
+    "of training, below it half the width of its 95% interval. White: not trained, or not to the end. Frame: the best."
 )
 
 

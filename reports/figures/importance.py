@@ -120,5 +120,6 @@ def _sentence(rows: pd.DataFrame) -> str:
     first, total = rows.iloc[0], rows["share"].sum()
     return (
         f"{first['env']}, {algorithm_name(first['algorithm'])}: {first['key'].rpartition('.')[2]} explains "
-        f"{first['share']:.0%} of the variance between {first['settings']} settings, all keys alone {min(total, 1):.0%}."
+        f"{first['share']:.0%} of the variance between {first['settings']} settings, "
+        f"all keys alone {min(total, 1):.0%}."
     )

@@ -56,7 +56,7 @@ def _family(panel: Axes) -> None:
     theta = np.linspace(-8, 8, 201)
     for step, line in ((2.0, "-"), (1.0, "--"), (0.5, ":")):
         panel.plot(theta, bernoulli_kl(theta, step), color=style.ink(), linestyle=line, label=f"d = {step:g}")
-    panel.set_yscale("log")
+    style.log_axis(panel, "y")
     panel.set_xlabel("θ")
     panel.set_ylabel("KL(θ ‖ θ + d), nats")
     panel.set_title("a family of policies: π(a=1) = σ(θ)")
@@ -79,8 +79,7 @@ def _path(panel: Axes, table: pd.DataFrame) -> None:
             linewidth=2,
             label=f"{subject} step",
         )
-    panel.set_xscale("log")
-    panel.set_yscale("log")
+    style.log_axis(panel)
     panel.set_xlabel("‖d‖")
 
 

@@ -141,7 +141,7 @@ def _curve(axis: Axes, panel: Panel, data: Data) -> None:
     axis.plot(x, means, color=look.color, marker=look.marker, mec=style.ink(), mew=0.8, zorder=4)
     axis.set_ylim(float(seen.min()) - margin, float(seen.max()) + margin)
     if logarithmic:
-        axis.set_xscale("log")
+        style.log_axis(axis, "x")
     elif not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         axis.set_xticks(x, text.shorten(list(map(show, values)), 14), rotation=0 if len(x) < 5 else 45)
     notes = list(dict.fromkeys(group.note for group in panel.groups))

@@ -16,6 +16,7 @@ from reports.statistics import (
     Interval,
     improvement_over_tasks,
     performance_profile,
+    probability_of_improvement,
     stratified_bootstrap,
     task_iqm,
     task_mean,
@@ -30,7 +31,6 @@ AGGREGATES: tuple[tuple[str, Callable[[Sequence[Array]], Any]], ...] = (
     ("optimality gap", task_optimality_gap),
 )
 MOST = 10
-LEVELS = np.linspace(-0.1, 1.3, 141)
 
 
 def _of(data: Data) -> tuple[list[str], list[str], dict[str, list[Array]]]:
@@ -53,8 +53,8 @@ def _note(data: Data, envs: Sequence[str], scores: Sequence[Sequence[Array]]) ->
     left = [env for env in data.envs if env not in envs]
     out = f" Left out: {', '.join(left)} (no bounds, or not all methods came to the end)." if left else ""
     return (
-        f"Scores: final return, 0 a random policy, 1 the reference: {bounds}. {n} seeds per task and method. Intervals: "
-        f"95%, stratified bootstrap over seeds within tasks, expanded for few seeds.{few}{out}"
+        f"Scores: final return, 0 a random policy, 1 the reference: {bounds}. {n} seeds per task and method. "
+        f"Intervals: 95%, stratified bootstrap over seeds within tasks, expanded for few seeds.{few}{out}"
     )
 
 
@@ -92,8 +92,9 @@ def aggregates(data: Data) -> Drawing | None:
 def _aggregate_sentence(table: pd.DataFrame, envs: Sequence[str]) -> str:
     rows = table[table["aggregate"] == "IQM"].sort_values("value", ascending=False)
     parts = [
-        f"{text.short(row['label'], 60)} {text.interval(row['value'], Interval(row['low'], row['high']), '{:.2f}'.format)}"
+        f"{text.short(row['label'], 60)} {text.interval(row['value'], ends, '{:.2f}'.format)}"
         for _, row in rows.head(4).iterrows()
+        for ends in [Interval(row["low"], row["high"])]
     ]
     return f"Over {len(envs)} tasks, IQM of normalised final scores: {', '.join(parts)}."
 
@@ -146,7 +147,8 @@ def improvement(data: Data) -> Drawing | None:
     panel.spines[["top", "right"]].set_visible(False)
     first = found[0]
     shown = text.interval(first["P(X > Y)"], Interval(first["low"], first["high"]), "{:.2f}".format)
-    sentence = f"Over {len(envs)} tasks, a run of {text.short(ranked[0], 60)} ends above one of {text.short(ranked[1], 60)} with probability {shown}."
+    names = [text.short(label, 60) for label in ranked[:2]]
+    sentence = f"Over {len(envs)} tasks, a run of {names[0]} ends above one of {names[1]} with probability {shown}."
     return Drawing(figure, sentence, _note(data, envs, list(scores.values())), pd.DataFrame(found))
 
 
@@ -160,6 +162,4 @@ def _improvement_interval(ours: Sequence[Array], theirs: Sequence[Array]) -> Int
 
 
 def _improves(x: Array, y: Array) -> Any:
-    from reports.statistics import probability_of_improvement
-
     return probability_of_improvement(x, y)

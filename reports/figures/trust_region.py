@@ -35,7 +35,7 @@ def draw(data: Data) -> Drawing | None:
         for group in pair:
             _ratios(above, group, _records(group))
         above.axhline(1, color=style.ink(), linewidth=1)
-        above.set_yscale("log")
+        style.log_axis(above, "y")
         style.finish(above, f"{_name(pair, columns)}, {pair[0].env}", pair)
         _searches(below, pair[1], _records(pair[1]))
         sns.despine(ax=below)
