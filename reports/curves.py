@@ -10,7 +10,7 @@ import io
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,7 +172,7 @@ def _lines(path: Path, columns: tuple[str, ...], warn: Warn) -> tuple[tuple[str,
     return names, body
 
 
-def _parse(names: tuple[str, ...], body: bytes, types: dict[str, type]) -> pd.DataFrame:
+def _parse(names: tuple[str, ...], body: bytes, types: Mapping[str, type]) -> pd.DataFrame:
     if b"\x00" in body:
         raise ValueError("NUL")
     if not body:
@@ -180,7 +180,7 @@ def _parse(names: tuple[str, ...], body: bytes, types: dict[str, type]) -> pd.Da
     return pd.read_csv(io.BytesIO(body), header=None, names=list(names), dtype=types, index_col=False)
 
 
-def _parses(names: tuple[str, ...], line: bytes, types: dict[str, type]) -> bool:
+def _parses(names: tuple[str, ...], line: bytes, types: Mapping[str, type]) -> bool:
     if not line or line.count(b",") < len(names) - 1:
         return False
     try:
@@ -198,7 +198,7 @@ class _Cache:
         self.columns: list[tuple[str, ...]] = []
         self.runs: dict[str, Entry] = {}
         self.maps: dict[int, Any] = {}
-        self.new = None
+        self.new: str | None = None
         try:
             index = json.loads((folder / "index.json").read_text())
             if index["layout"] != LAYOUT:

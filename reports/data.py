@@ -338,11 +338,11 @@ def _groups(seeds: pd.DataFrame, tables: Sequence[Table]) -> tuple[Group, ...]:
     places: dict[str, list[int]] = {}
     for place, job in enumerate(seeds["job"]):
         places.setdefault(job, []).append(place)
-    rows = seeds.to_dict("records")
+    rows: list[dict[Any, Any]] = seeds.to_dict("records")
     return tuple(_group([rows[k] for k in mine], [tables[k] for k in mine]) for mine in places.values())
 
 
-def _group(rows: Sequence[Mapping[str, Any]], tables: Sequence[Table]) -> Group:
+def _group(rows: Sequence[Mapping[Any, Any]], tables: Sequence[Table]) -> Group:
     first, seeds, left_out = rows[0], [], []
     for row, table in zip(rows, tables, strict=True):
         if row["status"] == "failed":

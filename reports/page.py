@@ -152,11 +152,11 @@ def _caption(name: str, drawing: Drawing) -> str:
 
 def headline(data: Data, sentences: Mapping[str, str]) -> list[str]:
     """What matters, in five sentences: how many runs, and what the figures say first."""
-    statuses = data.seeds["status"].value_counts() if "status" in data.seeds else {}
+    statuses = dict(data.seeds["status"].value_counts()) if "status" in data.seeds else {}
     states = ", ".join(f"{count} {status}" for status, count in statuses.items())
     jobs, envs = len(data.groups), len(data.envs)
     first = (
-        f"{sum(statuses)} runs ({states}) of {jobs} job{'s' * (jobs > 1)} on {envs} task{'s' * (envs > 1)}"
+        f"{sum(statuses.values())} runs ({states}) of {jobs} job{'s' * (jobs > 1)} on {envs} task{'s' * (envs > 1)}"
         f"{': ' + text.listed(data.envs) if envs else ''}."
     )
     lines = {name: [line for line in sentences[name].split("\n") if line] for name in FIRST if name in sentences}
@@ -220,13 +220,19 @@ def _html(
 
 def _json(value: Any) -> str:
     """JSON that may stand inside a script element."""
-    words = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    words = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain, allow_nan=False)
     return words.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy's as one of Python's, anything else as text."""
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 def _table(frame: pd.DataFrame, links: str | None = None) -> dict[str, Any]:
     """A table for the page's script: columns and rows; the column `links` holds [text, address]."""
-    return {"columns": [str(name) for name in frame], "rows": frame.to_numpy().tolist(), "links": links}
+    rows = [[None if isinstance(cell, float) and cell != cell else cell for cell in row] for row in frame.to_numpy()]
+    return {"columns": [str(name) for name in frame], "rows": rows, "links": links}
 
 
 def _runs(data: Data, out: Path) -> pd.DataFrame:

@@ -208,8 +208,10 @@ def legend(figure: Figure, axes: Sequence[Axes]) -> None:
     names = text.shorten(list(found), min(letters - 8, 70))
     columns = max(1, min(len(names), letters // (max(map(len, names)) + 8), 4))
     # Hung below the figure, not inside it: a tight bounding box would move what is anchored to the figure's own.
-    place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "bbox_transform": figure.transFigure}
-    figure.legend(found.values(), names, ncols=columns, handlelength=3, **place).set_in_layout(False)
+    place: dict[str, Any] = {"bbox_to_anchor": (0.5, 0.0), "bbox_transform": figure.transFigure}
+    figure.legend(found.values(), names, loc="upper center", ncols=columns, handlelength=3, **place).set_in_layout(
+        False
+    )
     figure.set_label(str(-(-len(names) // columns) * 1.4 * mpl.rcParams["legend.fontsize"] / 72 + 0.1))
 
 
@@ -250,7 +252,7 @@ def footnote(figure: Figure, note: str) -> None:
     size = look().size - 2
     width = int(figure.get_figwidth() * 72 / (0.52 * size))
     words = "\n".join(textwrap.wrap(note, width))
-    below = float(figure.get_label() or 0) / figure.get_figheight()  # what the legend takes
+    below = float(str(figure.get_label() or 0)) / figure.get_figheight()  # what the legend takes
     figure.text(0.01, -0.01 - below, words, va="top", fontsize=size, color="0.7" if look().dark else "0.3")
 
 

@@ -15,7 +15,7 @@ USUAL = ("kl", "entropy", "explained_variance", "value_loss", "gradient_norm", "
 MOST, ENVS, OWN = 9, 3, 3
 NOTE = (
     "Line and band: mean over seeds of the metric as recorded and its 95% interval (Student's t, pointwise); an axis "
-    "is logarithmic where a metric is positive and spans two decades or more. Dotted: the bound δ on the KL divergence, "
+    "is logarithmic where a metric is positive and spans two decades. Dotted: the bound δ on the KL divergence, "
     "where all settings drawn share one. n: seeds."
 )
 

@@ -42,7 +42,7 @@ def draw(data: Data) -> Drawing | None:
     return Drawing(figure, "\n".join(_sentence(env, found) for env in envs), NOTE, found)
 
 
-def _curve(panel, group, deterministic, part, data, shown) -> list[dict]:  # type: ignore[no-untyped-def, type-arg]
+def _curve(panel, group, deterministic, part, data, shown) -> list[dict]:  # type: ignore[no-untyped-def]
     look = style.style(group, data, shown)
     seeds = part.groupby(["env_steps", "seed"])["return"].mean()
     rows = []

@@ -58,19 +58,19 @@ def _map(figure: Figure, panel, keys: Sequence[str], groups: Sequence[Group]) ->
         middle = (np.nanmin(grid) + np.nanmax(grid)) / 2
         for (row_, column), value in np.ndenumerate(grid):
             if not np.isnan(value):
-                spread = "" if np.isnan(half[row_, column]) else f"\n±{text.number(half[row_, column])}"
+                spread = "" if np.isnan(half[row_, column]) else f"\n±{text.number(float(half[row_, column]))}"
                 color = "black" if value > middle else "white"
                 panel.text(
                     column,
                     row_,
-                    f"{text.number(value)}{spread}",
+                    f"{text.number(float(value))}{spread}",
                     ha="center",
                     va="center",
                     color=color,
                     fontsize=style.look().size - 2.5,
                 )
     best = np.unravel_index(np.nanargmax(grid), grid.shape)
-    panel.add_patch(_frame(best[1], best[0]))
+    panel.add_patch(_frame(float(best[1]), float(best[0])))
     for axis, one, key in ((panel.yaxis, values[0], keys[0]), (panel.xaxis, values[1], keys[1])):
         step = -(-len(one) // 12)
         axis.set_ticks(range(0, len(one), step), text.shorten([show(value) for value in one[::step]], 14))

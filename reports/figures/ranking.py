@@ -28,12 +28,12 @@ def draw(data: Data) -> Drawing | None:
     shown = {env: _shown(data, env) for env in envs}
     figure, axes = style.panels(len(envs), height=1.2 + 0.36 * max(map(len, shown.values())), width=5.2)
     for panel, env in zip(axes, envs, strict=True):
-        names, found = [], tables[env].set_index("job")
+        names, found = [], {row["job"]: row for row in tables[env].to_dict("records")}
         for place, group in enumerate(shown[env]):
             if isinstance(group, str):
                 names.append(group)
                 continue
-            row = found.loc[group.job]
+            row = found[group.job]
             look, ink = style.style(group, data), style.ink()
             if np.isfinite(row["low"]):
                 panel.plot([row["low"], row["high"]], [place] * 2, color=ink, linewidth=1.1, zorder=3)
@@ -91,7 +91,8 @@ def losses(data: Data, env: str) -> pd.DataFrame:
 def _sentence(data: Data, env: str, table: pd.DataFrame) -> str:
     best, second = table.iloc[0], table.iloc[1]
     same = int((~table["worse"]).sum()) - 1
-    lead = difference_interval(*(group.final for group in data.ranked(env)[:2]))
+    first, next_ = (group.final for group in data.ranked(env)[:2])
+    lead = difference_interval(first, next_)
     told = f"{same} of the {len(table) - 1} others cannot be told from it" if same else "all others are worse"
     return (
         f"{env}: best of {len(table)} is {text.short(best['label'], 60)}, "

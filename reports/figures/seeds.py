@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from reports import style, text
 from reports.data import Data, Group
@@ -33,7 +34,7 @@ def draw(data: Data) -> Drawing | None:
         )
         if data.x == "env_steps":
             style.steps_axis(panel)
-            panel.xaxis.get_major_locator().set_params(nbins=3)
+            panel.xaxis.set_major_locator(MaxNLocator(3))
             panel.set_xlabel("")
         panel.spines[["top", "right"]].set_visible(False)
     figure.supxlabel(style.STEPS if data.x == "env_steps" else "seconds of training", fontsize=style.look().size)

@@ -81,7 +81,7 @@ def aggregates(data: Data) -> Drawing | None:
                 {"aggregate": name, "label": label, "tasks": len(envs), "n": min(map(len, scores[label]))}
                 | {"value": value, "low": float(ends.low), "high": float(ends.high)}
             )
-        style.rows_axis(panel, labels if panel.get_subplotspec().is_first_col() else [""] * len(labels), 24)
+        style.rows_axis(panel, labels if panel is axes[0] else [""] * len(labels), 24)
         panel.set_title(name + (" (less is better)" if name == "optimality gap" else ""))
         panel.set_xlabel("normalised score")
         panel.spines[["top", "right"]].set_visible(False)

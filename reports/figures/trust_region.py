@@ -22,8 +22,8 @@ NOTE = (
 
 
 def draw(data: Data) -> Drawing | None:
-    """A column per pair of NPG and TRPO that differ in nothing but the algorithm, for two to four values of delta (and of
-    whatever else varies); None without any."""
+    """A column per pair of NPG and TRPO that differ in nothing but the algorithm, for two to four values of delta and
+    of what else varies; None without any."""
     columns = [pair for env in data.envs if len(pairs := _pairs(data, env)) >= 2 for pair in pairs]
     left = len(columns) - MOST
     columns = columns[:MOST]
