@@ -120,10 +120,14 @@ def read_study(directories: Directories) -> Study:
     totals: dict[tuple[str, int], int] = {}
     origins: dict[tuple[str, int], list[Any]] = {}
     parsed: dict[bytes, Any] = {}
+    waiting = 0
     for path in find_runs(directories):
         job, seed = path.parent.name, int(path.name.removeprefix("seed-"))
         if (job, seed) in found:
             raise UserError(f"{job}, seed {seed} lies in two places, give only one: {found[job, seed]} and {path}")
+        if not (path / CONFIG).exists() and not _begun(path / METRICS_FILE):
+            waiting += 1  # a sweep marks its runs as pending before it writes them
+            continue
         try:
             config, total, origin = _config(path / CONFIG, parsed)
         except UserError as error:
@@ -134,7 +138,8 @@ def read_study(directories: Directories) -> Study:
             continue
         found[job, seed], totals[job, seed], origins[job, seed] = path, total, origin
     if not found:
-        raise UserError(f"{problems[0]}; no run is left" if problems else "no runs")
+        none = f"{roots(directories)[0]}: none of its {waiting} runs has begun yet"
+        raise UserError(f"{problems[0]}; no run is left" if problems else none)
     labels = naming.labels(configs)
     known = (naming.NAME, naming.ENV, naming.SET, naming.STEPS)
     varying = [key for key in naming.varying(configs.values()) if key not in known]

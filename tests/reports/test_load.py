@@ -182,6 +182,16 @@ def test_a_missing_config_is_told_and_costs_one_run(write: Write, tmp_path: Path
     assert (runs["seed"].tolist(), messages) == ([0] * 4, ["config.yaml: missing; this run is left out"])
 
 
+def test_runs_that_have_not_begun_are_no_fault(write: Write, tmp_path: Path) -> None:
+    """A sweep marks all its runs as pending before it writes their configs."""
+    (write(seed=1, returns=[], status="pending") / "config.yaml").unlink()
+    with pytest.raises(UserError, match="none of its 1 runs has begun yet"):
+        load_runs(tmp_path)
+    write(seed=0)
+    runs, messages = damaged(tmp_path)
+    assert (runs["seed"].unique().tolist(), messages) == ([0], [])
+
+
 def test_links_nested_roots_and_a_root_reached_twice_show_each_run_once(write: Write, tmp_path: Path) -> None:
     write(seed=0, root=tmp_path / "a" / "deep")
     write(seed=1, root=tmp_path / "b", job="other")
