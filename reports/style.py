@@ -212,7 +212,7 @@ def legend(figure: Figure, axes: Sequence[Axes]) -> None:
     figure.legend(found.values(), names, loc="upper center", ncols=columns, handlelength=3, **place).set_in_layout(
         False
     )
-    figure.set_label(str(-(-len(names) // columns) * 1.4 * mpl.rcParams["legend.fontsize"] / 72 + 0.1))
+    figure.set_label(str(-(-len(names) // columns) * 1.6 * mpl.rcParams["legend.fontsize"] / 72 + 0.15))
 
 
 def steps_axis(axes: Axes) -> None:

@@ -1,5 +1,7 @@
 """Figures from a DataFrame: those of the command, of whatever rows are kept."""
 
+import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from matplotlib.figure import Figure
 
 from pgbench.errors import UserError
 from reports import load_runs, plot
+from reports.__main__ import main
 
 Write = Callable[..., Path]
 
@@ -43,6 +46,24 @@ def test_every_figure_draws_or_says_why_not(write: Write, tmp_path: Path, name: 
     else:
         with pytest.raises(UserError, match=f"{name}: these runs hold nothing for it"):
             getattr(plot, name)(runs)
+
+
+def test_the_examples_of_the_documents_run(write: Write, tmp_path: Path, monkeypatch, capsys) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "reports.md").read_text()
+    script, own = (textwrap.dedent(block) for block in re.findall(r"\n\n((?:    .*\n|\n(?=    ))+)", text))
+    for seed in range(2):
+        write("trpo", seed, root=tmp_path / "runs")
+    monkeypatch.chdir(tmp_path)
+    exec(script, {})
+    assert "490.0" in capsys.readouterr().out
+    assert (tmp_path / "kl.pdf").exists()
+    (tmp_path / "mine.py").write_text(own)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert main(["runs", "--out", "out", "--figure", "mine:entropy"]) == 0
+    assert (tmp_path / "out" / "entropy.png").exists()
+    assert "Entropy falls." in (tmp_path / "out" / "index.html").read_text()
+    assert main(["runs", "--figure", "mine:nothing"]) == 2
+    assert "write module:function" in capsys.readouterr().err
 
 
 def test_mistakes_are_told(write: Write, tmp_path: Path) -> None:
