@@ -195,7 +195,7 @@
       let at = -1, last = -1;
       for (let k = 0; k < D.points; k++) if (!Number.isNaN(time[k])) last = k;
       return x.map((second) => {
-        while (at + 1 <= last && time[at + 1] <= second) at++;
+        while (at + 1 <= last && !(time[at + 1] > second)) at++; // NaN before the first record is passed
         return at < 0 || second > time[last] ? NaN : y[at];
       });
     });

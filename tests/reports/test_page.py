@@ -68,7 +68,7 @@ def test_the_page_works_offline_and_the_explorer_filters(browser: Any, report: P
     assert NASTY in page.inner_text("section[aria-labelledby=runs]")
 
     traces = "document.getElementById('plot').data.filter(t => t.showlegend !== false).map(t => t.name)"
-    page.get_by_label("Task").select_option("CartPole-v1")
+    page.locator("select[name=env]").select_option("CartPole-v1")
     assert page.inner_text("#count").startswith("6 jobs, 12 seeds")
     page.get_by_label("TRPO").uncheck()
     assert not any(name.startswith("TRPO") for name in page.evaluate(traces))
@@ -76,10 +76,10 @@ def test_the_page_works_offline_and_the_explorer_filters(browser: Any, report: P
     page.get_by_label("TRPO").check()
     page.get_by_label("0.01", exact=True).uncheck()
     assert not any("delta=0.01 " in name for name in page.evaluate(traces))
-    page.get_by_label("Task").select_option("Acrobot-v1")
-    page.get_by_label("Metric").select_option("kl")
-    page.get_by_label("Against").select_option("seconds")
-    page.get_by_label("Show").select_option("seeds")
+    page.locator("select[name=env]").select_option("Acrobot-v1")
+    page.locator("select[name=metric]").select_option("kl")
+    page.locator("select[name=x]").select_option("seconds")
+    page.locator("select[name=mode]").select_option("seeds")
     assert page.evaluate("document.getElementById('plot').layout.xaxis.title.text") == "seconds of training"
     assert page.evaluate("document.getElementById('plot').data.length") == 3 + 3 + 1
     values = page.evaluate("Array.from(document.getElementById('plot').data[0].y).filter(y => !Number.isNaN(y))")
