@@ -30,7 +30,8 @@ NOTE = (
     "one seed's policy, mark and bar: geometric mean over seeds and its 95% interval (Student's t of the logs). "
     "Open mark: squared norm of the bias that a learned V leaves in E ĝ, against the discounted reward to go less V(s) "
     "(mean over seeds, 95% interval, cut at a hundredth of it; none where that mean is not above zero). Episodes cut "
-    "by the time limit: weights with V add V(s_T), weights without it do not. ĝ: a sum over steps, a mean over episodes."
+    "by the time limit: weights with V add V(s_T), weights without it do not. ĝ: a sum over steps, a mean over "
+    "episodes."
 )
 
 

@@ -30,10 +30,8 @@ from rliable import library, metrics
 x, y, levels = (np.array(one) for one in json.load(sys.stdin))
 functions = (metrics.aggregate_mean, metrics.aggregate_median, metrics.aggregate_iqm, metrics.aggregate_optimality_gap)
 _, ends = library.get_interval_estimates({"x": x}, lambda s: np.array([metrics.aggregate_iqm(s)]), reps=5000)
-profile = library.run_score_deviation(x, levels) if hasattr(library, "run_score_deviation") else None
-if profile is None:
-    profile, _ = library.create_performance_profile({"x": x}, levels, reps=10)
-    profile = profile["x"]
+profile, _ = library.create_performance_profile({"x": x}, levels, reps=10)
+profile = profile["x"]
 values = [float(f(x)) for f in functions]
 better = float(metrics.probability_of_improvement(x, y))
 print(json.dumps([values, better, np.asarray(profile).tolist(), np.asarray(ends["x"]).ravel().tolist()]))
