@@ -6,7 +6,7 @@ N_JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 INSTALLED := $(VENV)/.installed
 BENCH := .venv-bench
 
-.PHONY: figures test install bench soak tracking mutations clean
+.PHONY: figures test install bench reports-bench soak tracking mutations clean
 
 figures: install
 	$(BIN)/python -m sweeps sweep=figure1 n_jobs=$(N_JOBS) output_dir=runs/figure1
@@ -23,6 +23,10 @@ test: install
 
 bench: $(BENCH)/.installed
 	$(BENCH)/bin/python -m tests.benchmarks
+
+reports-bench: install
+	$(BIN)/python -m tests.reports.coverage
+	$(BIN)/python -m tests.reports.scale
 
 # An environment of its own: Tianshou needs an older pandas and filelock than we do. All else is the same.
 $(BENCH)/.installed: pyproject.toml constraints.txt
