@@ -65,8 +65,8 @@ def load_runs(directories: Directories) -> pd.DataFrame:
 
     Columns: those of `load_seeds` but for directory, config and provenance; those of metrics.csv
     (`pgbench.runs.records.METRICS`, and whatever an algorithm of your own records); `seconds`. `episode_return` is the
-    mean of the last 100 finished episodes. Seeds without a record yet have no row. Warns (RecordsWarning) of what cannot be
-    read; raises UserError where there are no runs.
+    mean of the last 100 finished episodes. Seeds without a record yet have no row. Warns (RecordsWarning) of what
+    cannot be read; raises UserError where there are no runs.
     """
     study = read_study(directories)
     frame = _join(study.seeds, [table_frame(table) for table in study.curves()])
