@@ -84,7 +84,7 @@ def _draw(options: argparse.Namespace, command: str) -> tuple[list[str], list[st
 
 def watch(options: argparse.Namespace, given: Sequence[str]) -> None:
     """Draws again whenever the records have changed, until all runs have ended or ctrl-C."""
-    from reports.find import find_runs
+    from pgbench.runs.find import find_runs
 
     seen: Any = None
     while True:

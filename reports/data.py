@@ -12,10 +12,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from pgbench.errors import UserError
+from pgbench.runs.find import Directories
 from pgbench.runs.records import EVALUATIONS, EVALUATIONS_FILE
 from reports import naming
 from reports.curves import Table
-from reports.find import Directories
 from reports.load import RecordsWarning, Study, read_files, read_measurements, read_study
 from reports.normalization import Bounds, load_bounds
 from reports.published import Published, load_published

@@ -7,8 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from pgbench.runs.find import Directories, find_runs, roots
 from reports.curves import CACHE
-from reports.find import Directories, find_runs, roots
 from reports.manifest import LIBRARIES
 
 DRAWN = "drawn.json"

@@ -18,6 +18,7 @@ import pandas as pd
 import yaml
 
 from pgbench.errors import UserError
+from pgbench.runs.find import Directories, find_runs, roots
 from pgbench.runs.records import (
     CONFIG,
     EPISODES,
@@ -34,7 +35,6 @@ from pgbench.runs.records import (
 )
 from reports import naming
 from reports.curves import Table, Warn, read_csv, read_curves
-from reports.find import Directories, find_runs, roots
 
 COUNTS = ("iteration", "env_steps", "episodes", "terminated", "episode", "deterministic", "length")
 TEXTS = ("algorithm", "env", "hyperparameters", "job", "status", "label")

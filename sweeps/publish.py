@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pgbench.errors import UserError
+from pgbench.runs.find import find_runs, seed_of
 from pgbench.tracking.follow import Watch, check, spec, tell_missing
 from pgbench.tracking.ledger import DEFAULTS, Ledger
 
@@ -18,18 +19,9 @@ FLAGS = ("backend", "project", "entity", "group", "tags", "mode")
 def find_jobs(directories: Sequence[Path], given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The jobs below the directories (an output_dir, a job's or a run's directory). Raises UserError without any."""
     jobs: dict[Path, list[int]] = {}
-    for root in directories:
-        runs = sorted(path.parent for path in root.resolve().rglob("config.yaml") if _is_run(path.parent))
-        if not runs:
-            raise UserError(f"{root}: no runs below it: give the output_dir of a sweep or job")
-        for run in runs:
-            seeds = jobs.setdefault(run.parent, [])
-            seeds += {int(run.name.removeprefix("seed-"))} - set(seeds)
+    for run in find_runs(directories):
+        jobs.setdefault(run.parent, []).append(seed_of(run))
     return [{"directory": str(job), "seeds": sorted(seeds), "settings": dict(given)} for job, seeds in jobs.items()]
-
-
-def _is_run(path: Path) -> bool:
-    return path.name.startswith("seed-") and path.name.removeprefix("seed-").isdecimal()
 
 
 def publish(jobs: Sequence[Mapping[str, Any]], job_type: str | None) -> int:

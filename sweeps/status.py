@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pgbench.errors import UserError
+from pgbench.runs.find import find_runs
 from pgbench.runs.lock import holder
-from pgbench.runs.records import ERROR, STATUS, read_status
+from pgbench.runs.records import ERROR, read_status
 
 STATES = ("done", "diverged", "running", "stopped", "pending", "failed")
 LISTED = 20  # failures and stopped runs told one by one
@@ -41,7 +43,7 @@ class Standing:
 
 def scan(directory: Path) -> list[Standing]:
     """All runs below a directory of records."""
-    return [stand(path.parent) for path in sorted(directory.glob(f"*/seed-*/{STATUS}"))]
+    return [stand(run) for run in find_runs(directory)]
 
 
 def stand(directory: Path) -> Standing:
@@ -102,10 +104,11 @@ def main(arguments: Sequence[str]) -> int:
         print(f"usage: python -m sweeps.status DIR\n\n{__doc__}")
         return 0 if {"-h", "--help"} & set(arguments) else 2
     directory = Path(arguments[0])
-    if not directory.is_dir() or not any(directory.glob(f"*/seed-*/{STATUS}")):
-        print(f"sweeps: error: no runs below {directory}: give the output_dir of a sweep", file=sys.stderr)
+    try:
+        print(report(directory))
+    except UserError as error:
+        print(f"sweeps: error: {error}", file=sys.stderr)
         return 2
-    print(report(directory))
     return 0
 
 

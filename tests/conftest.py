@@ -9,17 +9,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from small import SMALL
 
 from pgbench.composition import compose
 from pgbench.config import Config
-
-SMALL = (
-    "hyperparameters.n_envs=4",
-    "hyperparameters.n_steps=32",
-    "hyperparameters.hidden=[16]",
-    "hyperparameters.critic_hidden=[16]",
-    "hyperparameters.critic_steps=3",
-)
 
 
 @pytest.fixture(autouse=True)

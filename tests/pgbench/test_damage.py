@@ -34,7 +34,7 @@ OVERRIDES = ("seeds=2", "total_steps=800", "evaluation.every=400", "evaluation.e
 @pytest.fixture(scope="module")
 def unhurt(tmp_path_factory) -> dict[str, Path]:
     """A job that is done, and the same one stopped half way."""
-    from conftest import SMALL
+    from small import SMALL
 
     from pgbench.composition import compose
 
@@ -119,7 +119,7 @@ def test_sweeps_tell_the_hurt_run_and_train_the_others(tmp_path, unhurt) -> None
     shutil.copytree(unhurt["half way"], tmp_path, dirs_exist_ok=True)
     hurt, other = runs(tmp_path)
     (hurt / "metrics.csv").write_bytes(b"")
-    from conftest import SMALL
+    from small import SMALL
 
     arguments = [*SMALL, *OVERRIDES, f"output_dir={tmp_path}", "n_jobs=1"]
     done = subprocess.run([sys.executable, "-m", "sweeps", *arguments], capture_output=True, text=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SMALL
+from small import SMALL
 
 import pgbench
 from pgbench.algorithms import load_update

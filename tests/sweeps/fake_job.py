@@ -69,6 +69,7 @@ def run_job(config, seeds, stop):
     diverges = config.env.kwargs.get("fault") == "diverge"
     for directory in todo.values():
         _write(config, directory, "diverged" if diverges else "done", config.total_steps)
+    return {seed: read_status(directory)["status"] for seed, directory in directories.items()}
 
 
 def _load(directory):

@@ -88,7 +88,7 @@ def compare(whole: Path, killed: Path) -> None:
             assert (killed / run / name).read_bytes() == (whole / run / name).read_bytes(), run / name
         one, other = (torch.load(side / run / CHECKPOINT, weights_only=True) for side in (whole, killed))
         for content in (one, other):
-            content.pop("seconds"), content["sizes"].pop("times.csv")
+            content.pop("seconds"), content["files"].pop("times.csv")
         assert equal(one, other), run / CHECKPOINT
 
 

@@ -196,4 +196,4 @@ def test_a_lock_has_one_holder_and_goes_with_its_process(tmp_path):
 def test_status_of_nothing_is_one_line(tmp_path):
     result = command("sweeps.status", str(tmp_path / "none"))
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
-    assert "no runs below" in result.stderr
+    assert "no such directory" in result.stderr
