@@ -46,6 +46,10 @@ def run(arguments: Sequence[str], trainer: str) -> int:
     if options.sweep is None and not overrides:
         raise UserError(f"sweep: missing, allowed is {', '.join(descriptions())} or the path of a YAML file")
     sweep = load(options.sweep) if options.sweep else {}
+    if "search" in sweep:
+        from sweeps.search.command import search
+
+        return search(sweep, options, overrides, arguments, trainer)
     jobs = resolve(expand(sweep, {**overrides, "output_dir": [str(writable(options.output_dir))]}))
 
     stop = Stop()

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, wait
 from contextlib import suppress
+from typing import Protocol
 
 from pgbench.lock import Held, lock
 from pgbench.records import read_status, seed_dir
@@ -13,7 +14,7 @@ from sweeps.backends import Backend
 from sweeps.options import Options
 from sweeps.plan import Unit
 from sweeps.progress import Progress
-from sweeps.state import Outcome, after, record_failure
+from sweeps.state import Outcome, after, record_failure, withdrawn
 from sweeps.supervise import GRACE
 
 POLL = 0.5  # seconds between two looks at the runs
@@ -37,13 +38,34 @@ class Stop:
         self.signal = number
 
 
-def drive(units: Iterable[Unit], backend: Backend, options: Options, show: Progress, stop: Stop) -> int:
-    """Runs the units to their end, or until `stop`. Gives the number of runs that failed."""
+class Source(Protocol):
+    """Where units come from that depend on how others ended."""
+
+    def more(self, free: int) -> list[Unit] | None:
+        """Units for `free` slots (none if it is below 1, or others must end before); None: there will be no more."""
+
+    def ended(self, unit: Unit) -> None:
+        """A unit is over: done, withdrawn or given up."""
+
+
+def drive(
+    units: Iterable[Unit],
+    backend: Backend,
+    options: Options,
+    show: Progress,
+    stop: Stop,
+    source: Source | None = None,
+) -> int:
+    """Runs the units, and those of `source`, to their end, or until `stop`. Gives the number of runs that failed."""
     queue, flight, failed = deque(units), dict[Future[Outcome], Unit](), 0
     held: deque[tuple[float, Unit]] = deque()
     limit = 1 if options.on_error == "stop" else options.max_failures
-    given_up = math.inf
-    while (flight and time.monotonic() < given_up) or ((queue or held) and not stop):
+    given_up, open_source = math.inf, source is not None
+    while (flight and time.monotonic() < given_up) or ((queue or held or open_source) and not stop):
+        if source and not stop:
+            more = source.more(backend.slots - len(flight) - len(queue))
+            open_source = more is not None
+            queue.extend(more or [])
         while held and held[0][0] <= time.monotonic():
             queue.append(held.popleft()[1])
         while queue and len(flight) < backend.slots and not stop:
@@ -51,10 +73,10 @@ def drive(units: Iterable[Unit], backend: Backend, options: Options, show: Progr
             flight[backend.submit(unit)] = unit
             show.started(unit)
         if not flight:
-            time.sleep(POLL)
+            time.sleep(0.01 if open_source else POLL)
         for future in wait(flight, POLL, "FIRST_COMPLETED").done:
             unit, outcome = flight.pop(future), _outcome(future)
-            follow = after(unit, outcome, options.retries, _steps(unit))
+            follow = [] if withdrawn(unit) else after(unit, outcome, options.retries, _steps(unit))
             if outcome["end"] == "held":
                 held.extend((time.monotonic() + HELD_SECONDS, each) for each in follow)
                 show.held(unit, outcome["held"])
@@ -66,8 +88,12 @@ def drive(units: Iterable[Unit], backend: Backend, options: Options, show: Progr
                 show.failed(unit, outcome)
                 failed += len(unit.seeds)
                 stop.failures = limit is not None and failed >= limit
+                if source and outcome.get("mistake"):  # what a user has to mend would fail every unit to come
+                    stop.failures = True
             else:
                 show.ended(unit)
+            if source and not follow and not stop:
+                source.ended(unit)
         if stop:
             backend.stop()
             given_up = min(given_up, time.monotonic() + STOP_SECONDS)

@@ -19,7 +19,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 
 from pgbench.records import read_status, seed_dir
 from sweeps.plan import Unit
-from sweeps.state import Outcome
+from sweeps.state import Outcome, withdrawn
 from sweeps.worker import prepare, start, train
 
 POLL = 0.2  # seconds between two looks at a running unit
@@ -79,7 +79,7 @@ class Watch:
 
 def supervise(unit: Unit, slot: Slot, stopped: Callable[[], bool]) -> Outcome:
     """Trains a unit in the slot's process and says how that ended; never raises for what the process does."""
-    if stopped():
+    if stopped() or withdrawn(unit):
         return {"end": "stopped"}
     asked = hung = False
     try:
@@ -87,7 +87,7 @@ def supervise(unit: Unit, slot: Slot, stopped: Callable[[], bool]) -> Outcome:
         assert slot.pool is not None
         future, watch = slot.pool.submit(train, unit, slot.trainer), Watch(unit)
         while not wait([future], POLL).done:
-            if not asked and (stopped() or (hung := watch.hung())):
+            if not asked and (stopped() or withdrawn(unit) or (hung := watch.hung())):
                 slot.kill(signal.SIGABRT if hung else signal.SIGTERM)  # at SIGABRT it prints where it is
                 asked, patience = True, time.monotonic() + GRACE
             elif asked and time.monotonic() > patience:
@@ -100,11 +100,13 @@ def supervise(unit: Unit, slot: Slot, stopped: Callable[[], bool]) -> Outcome:
             outcome = {**outcome, "end": "failed", "message": message}
         elif asked:
             outcome = {"end": "stopped"}
+        slot.close()
     except Exception as error:  # the trainer cannot be imported, a unit cannot be sent
         message = traceback.format_exception_only(error)[-1].strip()
         details = "".join(traceback.format_exception(error))
         outcome = {"end": "failed", "message": message, "details": details}
-    if outcome["end"] not in ("finished", "held") and not outcome.get("mistake"):
+    unheard = asked and outcome["end"] != "stopped"  # it ended first, and would stop at its next unit
+    if unheard or (outcome["end"] in ("died", "failed") and not outcome.get("mistake")):
         slot.close()  # what failed may have left anything behind
     return outcome
 

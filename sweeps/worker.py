@@ -58,6 +58,7 @@ def train(unit: Unit, trainer: str) -> dict[str, Any]:
                 module.run_job(unit.config, free)
             return {"end": "held" if held else "finished", "held": held}
         except module.Interrupted:
+            module.stop.clear()  # heard; this process may get another unit
             return {"end": "stopped"}
         except BaseException as error:
             return _failed(unit, free, error)

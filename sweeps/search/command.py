@@ -1,0 +1,156 @@
+"""`python -m sweeps sweep=FILE` where the file says `search:`. The same command resumes."""
+
+import shlex
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pgbench.errors import UserError
+from pgbench.lock import Held, lock
+from pgbench.records import write_atomic
+from sweeps.expand import expand
+from sweeps.options import Options
+from sweeps.search import schema
+from sweeps.search.confirmation import winner_file
+from sweeps.search.space import parse_space
+from sweeps.search.study import Study, Subject, open_storage, subject
+
+HYPERPARAMETERS = "hyperparameters"  # directory of the winners' files
+
+
+def search(
+    sweep: Mapping[str, Any],
+    options: Options,
+    overrides: Mapping[str, Sequence[Any]],
+    arguments: Sequence[str],
+    trainer: str,
+) -> int:
+    """Searches every job of a sweep, confirms, writes tables and winners. Gives the exit status. Raises UserError."""
+    from sweeps.__main__ import writable
+
+    subjects = plan(sweep, overrides, Path(options.output_dir).expanduser().resolve())
+    directory = writable(options.output_dir)
+    try:
+        with lock(directory):
+            return _run(subjects, directory, str(sweep.get("description", "")), options, arguments, trainer)
+    except Held as error:
+        raise UserError(f"output_dir: {error} searches in {directory}; wait for it, or choose another one") from None
+
+
+def plan(sweep: Mapping[str, Any], overrides: Mapping[str, Sequence[Any]], directory: Path) -> list[Subject]:
+    """The studies of a sweep file: one for each of its jobs. Raises UserError."""
+    ours = {key: values for key, values in overrides.items() if key.startswith("search.")}
+    wanted = schema.read(sweep["search"], ours)
+    common = {key: value for key, value in sweep.items() if key != "search"}
+    others = {key: values for key, values in overrides.items() if key not in ours}
+    for given in (common, others):
+        if "seeds" in given:
+            raise UserError("seeds: a search has search.seeds and search.confirm.seeds; set these")
+    space = parse_space(wanted.space)
+    subjects = [subject(job, wanted, space, directory) for job in expand(common, others)]
+    names = [each.name for each in subjects]
+    if repeated := {name for name in names if names.count(name) > 1}:
+        raise UserError(f"jobs: {len(names)} jobs, but {', '.join(sorted(repeated))} more than once; one study each")
+    return subjects
+
+
+def _run(
+    subjects: Sequence[Subject],
+    directory: Path,
+    description: str,
+    options: Options,
+    arguments: Sequence[str],
+    trainer: str,
+) -> int:
+    from rich.console import Console
+
+    from sweeps.backends import make_backend
+    from sweeps.driver import Stop, drive
+    from sweeps.progress import duration
+    from sweeps.search import table
+    from sweeps.search.progress import SearchProgress
+    from sweeps.search.source import Source, StudySource
+
+    begun = time.monotonic()
+    stop = Stop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop.receive)
+    storage = open_storage(directory)
+    studies = [Study(each, storage) for each in subjects]
+    show = SearchProgress(studies, Console())
+    sources = [StudySource(study, options.n_jobs, options.seeds_per_process, show.say) for study in studies]
+    show.say(show.line())
+    backend = make_backend(options, trainer)
+    try:
+        with show:
+            failed = drive([], backend, options, show, stop, Source(sources))
+    finally:
+        backend.close()
+        content = table.write(directory, description, [(source.study, source.candidates or []) for source in sources])
+    show.console.print(show.table())
+    if not stop:
+        for source, told in zip(sources, content["studies"], strict=True):
+            show.say(summary(told))
+            if path := write_winner(source.study, told, directory):
+                show.say(f"winner: {path}")
+    show.say(f"took {duration(time.monotonic() - begun)} · {table.TABLE}, {table.CSV} and the journal in {directory}")
+    if failed or stop:
+        show.say(f"re-run the same command to resume: python -m sweeps {shlex.join(arguments)}")
+    return 128 + stop.signal if stop.signal else int(failed > 0 or stop.failures)
+
+
+def summary(told: Mapping[str, Any]) -> str:
+    """One study's result in a sentence: the winner in the search, on fresh seeds, against the defaults."""
+    found = told["confirmation"]
+    if not found:
+        return f"{told['name']}: no trial was trained to its end, nothing to confirm"
+    gain = found["gain"]
+    against = f", {_interval(gain)} better than the defaults" if gain else ""
+    return (
+        f"{told['name']}: trial {found['winner']} scored {found['searched']:.6g} in the search and "
+        f"{_interval(found['confirmed'])} on {len(found['seeds'])} fresh seeds (optimism {found['optimism']:+.3g})"
+        f"; with the choice among the best held out {_interval(found['held_out'])}{against}"
+    )
+
+
+def write_winner(study: Study, told: Mapping[str, Any], directory: Path) -> Path | None:
+    """Writes the winner's hyperparameters file, with its provenance; None if there is no winner."""
+    found = told["confirmation"]
+    if not found:
+        return None
+    name = f"tuned-{study.subject.name}"
+    params = study.params(study.trials[found["winner"]])
+    config = study.subject.jobs(params, study.search.seed_list, "")[0]
+    gain = found["gain"]
+    provenance = {
+        "found by a search of": f"{told['name']}, {told['total_steps']} environment steps a run",
+        "space": {dimension.key: _written(dimension) for dimension in study.subject.space},
+        "searched": f"{len(told['trials'])} trials by {told['sampler']} (seed {told['seed']}), pruner {told['pruner']}, "
+        f"{told['cost']['env_steps']} environment steps",
+        "objective": f"{told['objective']}, {told['statistic']} over tuning seeds {told['seeds']}",
+        "value in the search": f"{found['searched']:.6g} (trial {found['winner']})",
+        "on fresh seeds": f"{_interval(found['confirmed'])}, seeds {found['seeds']}",
+        "with the choice among the best held out": _interval(found["held_out"]),
+        "defaults": {dimension.key: told["defaults"][dimension.key] for dimension in study.subject.space},
+        "gain on the defaults": _interval(gain) if gain else "not compared",
+    }
+    path = directory / HYPERPARAMETERS / f"{name}.yaml"
+    path.parent.mkdir(exist_ok=True)
+    other = {key: value for key, value in params.items() if not key.startswith("hyperparameters.")}
+    write_atomic(path, winner_file(name, config, other, provenance).encode())
+    return path
+
+
+def _written(dimension: Any) -> str:
+    """A dimension in words."""
+    if dimension.kind == "choice":
+        return f"one of {list(dimension.choices)}"
+    scale = ", logarithmic" if dimension.log else f", step {dimension.step:g}" if dimension.step else ""
+    return f"{dimension.kind} from {dimension.low:g} to {dimension.high:g}{scale}"
+
+
+def _interval(found: Mapping[str, Any]) -> str:
+    value, low, high = (found[key] for key in ("value", "low", "high"))
+    return f"{value:.4g} [{low:.4g}, {high:.4g}]" if low == low else f"{value:.4g}"

@@ -1,0 +1,182 @@
+"""A search as plain data, for figures and spreadsheets: search.json and trials.csv in the sweep's directory."""
+
+import csv
+import io
+import json
+import math
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pgbench.records import write_atomic
+from sweeps.search.confirmation import Candidate, held_out, interval, scores
+from sweeps.search.objective import pooled
+from sweeps.search.progress import STATES
+from sweeps.search.source import cost
+from sweeps.search.study import Study
+
+TABLE, CSV = "search.json", "trials.csv"
+RESAMPLES = 200
+LEAST_TRIALS = 10  # complete ones, for importances
+
+
+def write(directory: Path, description: str, studies: Sequence[tuple[Study, Sequence[Candidate]]]) -> dict[str, Any]:
+    """Writes both files anew from the journal and the records, and gives what search.json holds."""
+    content = {"format": 1, "description": description, "studies": [describe(*each) for each in studies]}
+    write_atomic(directory / TABLE, (json.dumps(_plain(content), indent=1) + "\n").encode())
+    write_atomic(directory / CSV, _csv(content["studies"]).encode())
+    return content
+
+
+def describe(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any]:
+    """One study: what was searched and how, its trials, importances, confirmation and cost."""
+    subject, search = study.subject, study.search
+    trials = [_trial(study, trial) for trial in study.trials]
+    return {
+        "name": subject.name,
+        "algorithm": subject.base[0].algorithm.name,
+        "envs": [config.env.id for config in subject.base],
+        "total_steps": subject.base[0].total_steps,
+        "space": [dimension.plain() for dimension in subject.space],
+        "defaults": defaults(study),
+        **{key: getattr(search, key) for key in ("objective", "statistic", "direction", "sampler", "pruner", "batch", "seed")},
+        "thresholds": [objective.threshold for objective in subject.objectives],
+        "tasks": search.tasks,
+        "seeds": list(search.seed_list),
+        "size": study.size,
+        "trials": trials,
+        "importance": importance(study),
+        "confirmation": confirmation(study, candidates),
+        "cost": {
+            "env_steps": sum(trial["env_steps"] for trial in trials),
+            "seconds": sum(trial["seconds"] for trial in trials),
+        },
+    }
+
+
+def defaults(study: Study) -> dict[str, Any]:
+    """The values the job's file has for what is searched."""
+    config = study.subject.base[0]
+    found = {}
+    for dimension in study.subject.space:
+        value: Any = config
+        for part in dimension.key.split("."):
+            value = getattr(value, part)
+        found[dimension.key] = list(value) if isinstance(value, tuple) else value
+    return found
+
+
+def confirmation(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any] | None:
+    """The candidates' scores on fresh seeds, who won, what it gains on the defaults, how optimistic the search was.
+
+    `gain` (of `held_out` on the defaults) and `optimism` (of the search on fresh seeds) are positive for "better",
+    whichever direction is better. Intervals are 95% bootstrap intervals over fresh seeds. None before the confirmation has records.
+    """
+    statistic, maximize = study.search.statistic, study.maximize
+    table = [(candidate, scores(candidate, study)) for candidate in candidates]
+    rows = [(candidate, found) for candidate, found in table if found]
+    tuned = [(candidate, found) for candidate, found in rows if candidate.trial is not None]
+    if not tuned:
+        return None
+    sign = 1 if maximize else -1
+    winner, ours = max(tuned, key=lambda row: sign * pooled(list(row[1].values()), statistic))
+    common = sorted(set.intersection(*(set(found) for _, found in tuned)))
+    honest = held_out(np.array([[found[s] for s in common] for _, found in tuned]), statistic, maximize)
+    default = next((np.array(list(found.values())) for candidate, found in rows if candidate.trial is None), None)
+    confirmed = interval(np.array(list(ours.values())), statistic)
+    runs = [(job, seed, o) for c in candidates for job, o in zip(c.jobs, study.subject.objectives, strict=True) for seed in job.seed_list]
+    return {
+        "seeds": list(study.search.confirm.seed_list),
+        "winner": winner.trial,
+        "searched": winner.searched,
+        "confirmed": confirmed._asdict(),
+        "held_out": interval(honest, statistic)._asdict(),
+        "optimism": sign * ((winner.searched or 0.0) - confirmed.value),
+        "gain": None if default is None else interval(sign * honest, statistic, sign * default)._asdict(),
+        "candidates": [
+            {
+                "trial": candidate.trial,
+                "searched": candidate.searched,
+                "params": study.params(study.trials[candidate.trial]) if candidate.trial is not None else defaults(study),
+                "jobs": [job.job_name for job in candidate.jobs],
+                "scores": {str(seed): value for seed, value in found.items()},
+                "confirmed": interval(np.array(list(found.values())), statistic)._asdict(),
+            }
+            for candidate, found in rows
+        ],
+        "cost": cost(runs),
+    }
+
+
+def importance(study: Study) -> dict[str, dict[str, float]]:
+    """How much each parameter decides whether a trial is among the best tenth, with 95% bootstrap intervals over trials.
+
+    PED-ANOVA (Watanabe et al. 2023), shares that add up to 1. Empty with fewer than LEAST_TRIALS complete trials.
+    """
+    complete = [trial for trial in study.trials if trial.state.name == "COMPLETE"]
+    if len(complete) < LEAST_TRIALS or len(study.subject.space) < 2:
+        return {}
+    rng = np.random.default_rng(0)
+    whole = _shares(study, complete)
+    draws = []
+    for _ in range(RESAMPLES):
+        drawn = [complete[i] for i in rng.integers(len(complete), size=len(complete))]
+        if len({trial.number for trial in drawn}) > 1:
+            draws.append(_shares(study, drawn))
+    return {
+        key: dict(zip(("value", "low", "high"), (whole[key], *np.quantile([d[key] for d in draws], [0.025, 0.975])), strict=True))
+        for key in whole
+    }
+
+
+def _shares(study: Study, trials: Sequence[Any]) -> dict[str, float]:
+    import optuna
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
+    copy = optuna.create_study(direction=study.search.direction)
+    copy.add_trials(list(trials))
+    names = [dimension.key for dimension in study.subject.space]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is experimental
+        found = get_param_importances(copy, evaluator=PedAnovaImportanceEvaluator(), params=names)
+    return {name: float(found.get(name, 0.0)) for name in names}
+
+
+def _trial(study: Study, trial: Any) -> dict[str, Any]:
+    notes = trial.user_attrs
+    return {
+        "number": trial.number,
+        "state": STATES.get(trial.state.name, "waiting"),
+        "value": trial.value if trial.state.name == "COMPLETE" else None,
+        "params": study.params(trial) if len(trial.params) == len(study.subject.space) else {},
+        "along": {str(step): value for step, value in sorted(trial.intermediate_values.items())},
+        **{key: notes.get(key, 0) for key in ("env_steps", "seconds")},
+        **{key: notes[key] for key in ("jobs", "scores", "cut", "twin", "message") if key in notes},
+    }
+
+
+def _csv(studies: Sequence[dict[str, Any]]) -> str:
+    """A row a trial of each study; a column a searched key, empty where the study does not search it."""
+    searched = list(dict.fromkeys(dimension["key"] for study in studies for dimension in study["space"]))
+    head = ["study", "number", "state", "value", "env_steps", "seconds", "message", *searched]
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(head)
+    for study in studies:
+        for trial in study["trials"]:
+            row = {**trial, **trial["params"], "study": study["name"]}
+            writer.writerow(["" if row.get(key) is None else row[key] for key in head])
+    return lines.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """As JSON takes it: NaN and infinity become null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
