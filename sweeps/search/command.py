@@ -45,11 +45,10 @@ def plan(sweep: Mapping[str, Any], overrides: Mapping[str, Sequence[Any]], direc
     wanted = schema.read(sweep["search"], ours)
     common = {key: value for key, value in sweep.items() if key != "search"}
     others = {key: values for key, values in overrides.items() if key not in ours}
-    for given in (common, others):
-        if "seeds" in given:
-            raise UserError("seeds: a search has search.seeds and search.confirm.seeds; set these")
-    space = parse_space(wanted.space)
-    subjects = [subject(job, wanted, space, directory) for job in expand(common, others)]
+    space, jobs = parse_space(wanted.space), expand(common, others)
+    if any("seeds" in job for job in jobs):
+        raise UserError("seeds: a search has search.seeds and search.confirm.seeds; set these")
+    subjects = [subject(job, wanted, space, directory) for job in jobs]
     names = [each.name for each in subjects]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise UserError(f"jobs: {len(names)} jobs, but {', '.join(sorted(repeated))} more than once; one study each")
@@ -127,8 +126,8 @@ def write_winner(study: Study, told: Mapping[str, Any], directory: Path) -> Path
     provenance = {
         "found by a search of": f"{told['name']}, {told['total_steps']} environment steps a run",
         "space": {dimension.key: _written(dimension) for dimension in study.subject.space},
-        "searched": f"{len(told['trials'])} trials by {told['sampler']} (seed {told['seed']}), pruner {told['pruner']}, "
-        f"{told['cost']['env_steps']} environment steps",
+        "searched": f"{len(told['trials'])} trials by {told['sampler']} (seed {told['seed']}), "
+        f"pruner {told['pruner']}, {told['cost']['env_steps']} environment steps",
         "objective": f"{told['objective']}, {told['statistic']} over tuning seeds {told['seeds']}",
         "value in the search": f"{found['searched']:.6g} (trial {found['winner']})",
         "on fresh seeds": f"{_interval(found['confirmed'])}, seeds {found['seeds']}",

@@ -59,7 +59,7 @@ def candidates(study: Study) -> list[Candidate]:
 def ranked(study: Study) -> "list[FrozenTrial]":
     """The trials that are complete and were not cut between their runs, the best first."""
     whole = [t for t in study.trials if t.state.name == "COMPLETE" and "cut" not in t.user_attrs]
-    return sorted(whole, key=lambda trial: (-trial.value if study.maximize else trial.value, trial.number))
+    return sorted(whole, key=lambda t: ((-1 if study.maximize else 1) * (t.value or 0.0), t.number))
 
 
 def scores(candidate: Candidate, study: Study) -> dict[int, float]:
@@ -84,9 +84,9 @@ def held_out(table: Array, statistic: str, maximize: bool) -> Array:
 
 
 def interval(sample: Array, statistic: str, other: Array | None = None, seed: int = 0) -> Interval:
-    """A statistic over seeds [S], or its difference from another sample's [S'], with a 95% percentile bootstrap interval.
+    """A statistic over seeds [S], or its difference from another sample's [S'], with a 95% bootstrap interval.
 
-    Each sample's seeds are redrawn by themselves (Efron 1979). NaN ends with fewer than two seeds.
+    Percentiles; each sample's seeds are redrawn by themselves (Efron 1979). NaN ends with fewer than two seeds.
     """
     rng = np.random.default_rng(seed)
 

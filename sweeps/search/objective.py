@@ -12,12 +12,11 @@ pooled by the mean or the interquartile mean (Agarwal et al. 2021, arXiv 2108.13
 
 import csv
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pgbench.errors import UserError
 from pgbench.records import METRICS_FILE
@@ -69,7 +68,7 @@ class Objective:
         """
         so_far = curve.until(step)
         if self.kind == "steps_to_threshold":
-            return -Objective("final_return", self.statistic, 0, self.low, self.high, self.normalised).score(so_far, step)
+            return -replace(self, kind="final_return").score(so_far, step)
         return self.score(so_far, step)
 
 
@@ -86,11 +85,13 @@ def steps_to_threshold(curve: Curve, threshold: float, never: float) -> float:
     return float(curve.steps[curve.ready + reached[0]]) if len(reached) else never
 
 
-def pooled(scores: Sequence[float], statistic: str) -> float:
+def pooled(scores: ArrayLike, statistic: str) -> float:
     """The mean, or the mean without the floor(n / 4) smallest and as many largest; NaN if any score is NaN."""
     ordered = np.sort(np.asarray(scores, float))
     cut = len(ordered) // 4 if statistic == "iqm" else 0
-    return float("nan") if not len(ordered) or np.isnan(ordered[-1]) else float(ordered[cut : len(ordered) - cut].mean())
+    return (
+        float("nan") if not len(ordered) or np.isnan(ordered[-1]) else float(ordered[cut : len(ordered) - cut].mean())
+    )
 
 
 def read_curve(directory: Path) -> Curve:

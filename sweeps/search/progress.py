@@ -11,9 +11,7 @@ from pgbench.records import seed_dir
 from sweeps.plan import Unit
 from sweeps.progress import Progress, Run, duration
 from sweeps.search.confirmation import ranked
-from sweeps.search.study import Study
-
-STATES = {"COMPLETE": "done", "RUNNING": "running", "PRUNED": "pruned", "FAIL": "failed"}
+from sweeps.search.study import STATES, Study
 
 
 class SearchProgress(Progress):
@@ -76,25 +74,13 @@ def standing(study: Study) -> str:
     return f"{study.subject.name}: {ended} of {study.size} trials" + (f" ({', '.join(parts)})" if parts else "")
 
 
-def trial_steps(study: Study) -> int:
-    """Environment steps of a trial that is not stopped early."""
-    return sum(config.total_steps * len(config.seed_list) for config in study.subject.base)
-
-
-def confirm_steps(study: Study) -> int:
-    """Environment steps of the confirmation."""
-    search = study.search
-    return sum(job.total_steps for job in study.subject.base) * len(search.confirm.seed_list) * (search.confirm.best + 1)
-
-
 def budget(study: Study) -> int:
     """Environment steps of a whole study, if no trial is stopped early."""
-    return study.size * trial_steps(study) + confirm_steps(study)
+    return study.size * study.trial_steps + study.confirm_steps
 
 
 def left(study: Study) -> int:
     """Environment steps of what has not ended, at most."""
     count = counts(study)
     ended = count["done"] + count["pruned"] + count["failed"]
-    return (study.size - ended) * trial_steps(study) + confirm_steps(study)
-
+    return (study.size - ended) * study.trial_steps + study.confirm_steps

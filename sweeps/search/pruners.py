@@ -1,4 +1,4 @@
-"""Who stops a trial early. A verdict depends on what is in the journal alone, so that it is the same after a restart."""
+"""Who stops a trial early. A verdict depends on the journal alone, so that it is the same after a restart."""
 
 import math
 import warnings

@@ -72,7 +72,9 @@ def grid(space: Space, trials: int, seed: int) -> list[Params]:
     """
     counts = [dimension.values if dimension.kind == "choice" else 1 for dimension in space]
     if math.prod(counts) > trials:
-        raise UserError(f"search.trials: got {trials}, but the choices of the grid alone are {math.prod(counts)} points")
+        raise UserError(
+            f"search.trials: got {trials}, but the choices of the grid alone are {math.prod(counts)} points"
+        )
     free = [i for i, dimension in enumerate(space) if dimension.kind != "choice"]
     while free:  # one more value on the dimension with the fewest, while the grid still fits
         i = min(free, key=lambda i: counts[i])

@@ -140,7 +140,9 @@ class StudySource:
     def _report(self, each: Open) -> bool:
         """Reports what the records newly say of a trial, in order; whether it is to stop there."""
         done = max(self.study.trials[each.trial.number].intermediate_values, default=-1)
-        return any(value == value and self.study.report(each.trial, value, at) for at, value in self._values(each, done))
+        return any(
+            value == value and self.study.report(each.trial, value, at) for at, value in self._values(each, done)
+        )
 
     def _values(self, each: Open, done: int) -> Iterator[tuple[int, float]]:
         """Step and value of what can be reported after `done`: along training, or run by run."""
@@ -156,7 +158,8 @@ class StudySource:
         if not steps or min(_reached(*run[:2]) for run in each.runs) < steps[0]:
             return
         curves = [read_curve(seed_dir(config.job_dir, seed)) for config, seed, _ in each.runs]
-        ends = [math.inf if _done(*run[:2]) else max(curve.steps, default=0) for run, curve in zip(each.runs, curves, strict=True)]
+        tables = zip(each.runs, curves, strict=True)
+        ends = [math.inf if _done(*run[:2]) else max(curve.steps, default=0) for run, curve in tables]
         for step in steps:
             if step > min(ends):  # a status may be ahead of a table that was cut back to a checkpoint
                 return
@@ -192,7 +195,11 @@ class StudySource:
             trial = self.study.trials[each.trial.number]
             ended, notes["cut"] = [each.runs[place] for place in sorted(trial.intermediate_values)], True
         elif len(ended) < len(each.runs):
-            return "FAIL", None, {**notes, "message": f"{len(each.runs) - len(ended)} of its {len(each.runs)} runs failed"}
+            return (
+                "FAIL",
+                None,
+                {**notes, "message": f"{len(each.runs) - len(ended)} of its {len(each.runs)} runs failed"},
+            )
         scores = [score(run) for run in ended]
         value = pooled(scores, self.search.statistic)
         if math.isnan(value):

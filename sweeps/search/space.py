@@ -1,11 +1,11 @@
 """What is searched: one Dimension a key, written as in Hydra.
 
-    hyperparameters.delta: tag(log, interval(0.0001, 0.1))      a float, uniform in its logarithm
-    hyperparameters.gae_lambda: interval(0.9, 1.0)              a float
-    hyperparameters.critic_steps: int(interval(5, 80))          an integer from 5 to 80
-    hyperparameters.n_steps: tag(log, int(interval(64, 512)))   an integer, uniform in its logarithm
-    hyperparameters.n_envs: range(4, 20, 4)                     4, 8, 12, 16: as in Hydra's grids, 20 is excluded
-    hyperparameters.activation: choice(tanh, relu)              or a YAML list; the values may be lists
+hyperparameters.delta: tag(log, interval(0.0001, 0.1))      a float, uniform in its logarithm
+hyperparameters.gae_lambda: interval(0.9, 1.0)              a float
+hyperparameters.critic_steps: int(interval(5, 80))          an integer from 5 to 80
+hyperparameters.n_steps: tag(log, int(interval(64, 512)))   an integer, uniform in its logarithm
+hyperparameters.n_envs: range(4, 20, 4)                     4, 8, 12, 16: as in Hydra's grids, 20 is excluded
+hyperparameters.activation: choice(tanh, relu)              or a YAML list; the values may be lists
 """
 
 import itertools
@@ -67,7 +67,8 @@ class Dimension:
             return list(self.choices)
         count = min(count, self.values or count)
         shares = [i / (count - 1) for i in range(count)] if count > 1 else [0.5]
-        values = [self.low * (self.high / self.low) ** u if self.log else self.low + u * (self.high - self.low) for u in shares]
+        low, high = self.low, self.high
+        values = [low * (high / low) ** u if self.log else low + u * (high - low) for u in shares]
         if self.step:
             values = [self.low + round((value - self.low) / self.step) * self.step for value in values]
         return list(dict.fromkeys(map(self._number, values)))
@@ -148,7 +149,9 @@ def _hydra(key: str, text: str) -> Dimension:
     from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, RangeSweep
     from hydra.errors import HydraException
 
-    allowed = "allowed is interval(low, high), int(interval(low, high)), range(start, stop, step), choice(a, b) or a list"
+    allowed = (
+        "allowed is interval(low, high), int(interval(low, high)), range(start, stop, step), choice(a, b) or a list"
+    )
     try:
         override = OverridesParser.create().parse_override(f"{key}={text}")
         value = override.value()
@@ -163,7 +166,8 @@ def _hydra(key: str, text: str) -> Dimension:
             raise UserError("choices have no logarithm")
         return _choice(key, list(override.sweep_iterator()))
     if isinstance(value, IntervalSweep):
-        assert value.start is not None and value.end is not None
+        assert value.start is not None
+        assert value.end is not None
         kind: Literal["int", "float"] = "int" if isinstance(value.start, int) else "float"
         return Dimension(key, kind, float(value.start), float(value.end), log)
     if isinstance(value, RangeSweep):

@@ -7,6 +7,7 @@ it stands. Its writer holds the sweep's lock.
 import json
 import math
 import os
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 JOURNAL = "journal.log"
+PLAN = "plan"  # attribute of a study: what it will take
+STATES = {"COMPLETE": "done", "RUNNING": "running", "PRUNED": "pruned", "FAIL": "failed"}
 TRIALS, CONFIRMATION = "trials", "confirmation"  # directories of the runs
 
 
@@ -50,7 +53,8 @@ class Subject:
     def name(self) -> str:
         """`<algorithm>-<env>`, or `<algorithm>-<number of tasks>tasks`."""
         one = self.base[0]
-        return f"{one.algorithm.name}-{one.env.id if len(self.base) == 1 else f'{len(self.base)}tasks'}".replace("/", "_")
+        envs = one.env.id if len(self.base) == 1 else f"{len(self.base)}tasks"
+        return re.sub(r"[^A-Za-z0-9.-]+", "_", f"{one.algorithm.name}-{envs}")
 
     @cached_property
     def objectives(self) -> list[Objective]:
@@ -66,7 +70,8 @@ class Subject:
     def jobs(self, params: Params, seeds: Sequence[int], where: str) -> list[Config]:
         """The jobs of a setting, one a task. Raises UserError."""
         common = {**self.job, **params, "seeds": list(seeds), "output_dir": str(self.directory / where)}
-        return [job for env in self.search.tasks or [None] for job in resolve([{**common, **({"env": env} if env else {})}])]
+        tasks = [{"env": env} for env in self.search.tasks] if self.search.tasks else [{}]
+        return [job for task in tasks for job in resolve([{**common, **task}])]
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -158,6 +163,9 @@ class Study:
         )
         self.storage, self.id = storage, storage.get_study_id_from_name(subject.name)
         self._check()
+        plan = {"size": self.size, "trial_steps": self.trial_steps, "confirm_steps": self.confirm_steps}
+        if self.study.user_attrs.get(PLAN) != plan:
+            self.study.set_user_attr(PLAN, plan)
         for trial in self.trials:
             if trial.state.name == "RUNNING":
                 self._complete(trial)
@@ -166,6 +174,17 @@ class Study:
     def trials(self) -> "list[FrozenTrial]":
         """All trials, by number."""
         return self.study.get_trials(deepcopy=False)
+
+    @property
+    def trial_steps(self) -> int:
+        """Environment steps of a trial that is not stopped early."""
+        return sum(config.total_steps for config in self.subject.base) * len(self.search.seed_list)
+
+    @property
+    def confirm_steps(self) -> int:
+        """Environment steps of the confirmation."""
+        confirm = self.search.confirm
+        return sum(config.total_steps for config in self.subject.base) * len(confirm.seed_list) * (confirm.best + 1)
 
     @property
     def maximize(self) -> bool:

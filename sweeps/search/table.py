@@ -14,18 +14,22 @@ import numpy as np
 from pgbench.records import write_atomic
 from sweeps.search.confirmation import Candidate, held_out, interval, scores
 from sweeps.search.objective import pooled
-from sweeps.search.progress import STATES
 from sweeps.search.source import cost
-from sweeps.search.study import Study
+from sweeps.search.study import STATES, Study
 
 TABLE, CSV = "search.json", "trials.csv"
+SAID = ("objective", "statistic", "direction", "sampler", "pruner", "batch", "seed")
 RESAMPLES = 200
 LEAST_TRIALS = 10  # complete ones, for importances
 
 
 def write(directory: Path, description: str, studies: Sequence[tuple[Study, Sequence[Candidate]]]) -> dict[str, Any]:
     """Writes both files anew from the journal and the records, and gives what search.json holds."""
-    content = {"format": 1, "description": description, "studies": [describe(*each) for each in studies]}
+    content: dict[str, Any] = {
+        "format": 1,
+        "description": description,
+        "studies": [describe(*each) for each in studies],
+    }
     write_atomic(directory / TABLE, (json.dumps(_plain(content), indent=1) + "\n").encode())
     write_atomic(directory / CSV, _csv(content["studies"]).encode())
     return content
@@ -42,7 +46,7 @@ def describe(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any]:
         "total_steps": subject.base[0].total_steps,
         "space": [dimension.plain() for dimension in subject.space],
         "defaults": defaults(study),
-        **{key: getattr(search, key) for key in ("objective", "statistic", "direction", "sampler", "pruner", "batch", "seed")},
+        **{key: getattr(search, key) for key in SAID},
         "thresholds": [objective.threshold for objective in subject.objectives],
         "tasks": search.tasks,
         "seeds": list(search.seed_list),
@@ -73,7 +77,7 @@ def confirmation(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any
     """The candidates' scores on fresh seeds, who won, what it gains on the defaults, how optimistic the search was.
 
     `gain` (of `held_out` on the defaults) and `optimism` (of the search on fresh seeds) are positive for "better",
-    whichever direction is better. Intervals are 95% bootstrap intervals over fresh seeds. None before the confirmation has records.
+    whichever direction is better. Intervals are 95% bootstrap intervals over fresh seeds. None before there are any.
     """
     statistic, maximize = study.search.statistic, study.maximize
     table = [(candidate, scores(candidate, study)) for candidate in candidates]
@@ -85,9 +89,12 @@ def confirmation(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any
     winner, ours = max(tuned, key=lambda row: sign * pooled(list(row[1].values()), statistic))
     common = sorted(set.intersection(*(set(found) for _, found in tuned)))
     honest = held_out(np.array([[found[s] for s in common] for _, found in tuned]), statistic, maximize)
-    default = next((np.array(list(found.values())) for candidate, found in rows if candidate.trial is None), None)
+    default = [np.array(list(found.values())) for candidate, found in rows if candidate.trial is None]
     confirmed = interval(np.array(list(ours.values())), statistic)
-    runs = [(job, seed, o) for c in candidates for job, o in zip(c.jobs, study.subject.objectives, strict=True) for seed in job.seed_list]
+    objectives = study.subject.objectives
+    runs = [
+        (job, seed, o) for c in candidates for job, o in zip(c.jobs, objectives, strict=True) for seed in job.seed_list
+    ]
     return {
         "seeds": list(study.search.confirm.seed_list),
         "winner": winner.trial,
@@ -95,12 +102,12 @@ def confirmation(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any
         "confirmed": confirmed._asdict(),
         "held_out": interval(honest, statistic)._asdict(),
         "optimism": sign * ((winner.searched or 0.0) - confirmed.value),
-        "gain": None if default is None else interval(sign * honest, statistic, sign * default)._asdict(),
+        "gain": interval(sign * honest, statistic, sign * default[0])._asdict() if default else None,
         "candidates": [
             {
                 "trial": candidate.trial,
                 "searched": candidate.searched,
-                "params": study.params(study.trials[candidate.trial]) if candidate.trial is not None else defaults(study),
+                "params": candidate.params or defaults(study),
                 "jobs": [job.job_name for job in candidate.jobs],
                 "scores": {str(seed): value for seed, value in found.items()},
                 "confirmed": interval(np.array(list(found.values())), statistic)._asdict(),
@@ -112,9 +119,10 @@ def confirmation(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any
 
 
 def importance(study: Study) -> dict[str, dict[str, float]]:
-    """How much each parameter decides whether a trial is among the best tenth, with 95% bootstrap intervals over trials.
+    """How much each parameter decides whether a trial is among the best tenth, with 95% bootstrap intervals.
 
-    PED-ANOVA (Watanabe et al. 2023), shares that add up to 1. Empty with fewer than LEAST_TRIALS complete trials.
+    PED-ANOVA (Watanabe et al. 2023), shares that add up to 1; trials are redrawn. Empty with fewer than LEAST_TRIALS
+    complete trials.
     """
     complete = [trial for trial in study.trials if trial.state.name == "COMPLETE"]
     if len(complete) < LEAST_TRIALS or len(study.subject.space) < 2:
@@ -126,10 +134,8 @@ def importance(study: Study) -> dict[str, dict[str, float]]:
         drawn = [complete[i] for i in rng.integers(len(complete), size=len(complete))]
         if len({trial.number for trial in drawn}) > 1:
             draws.append(_shares(study, drawn))
-    return {
-        key: dict(zip(("value", "low", "high"), (whole[key], *np.quantile([d[key] for d in draws], [0.025, 0.975])), strict=True))
-        for key in whole
-    }
+    ends = {key: np.quantile([draw[key] for draw in draws], [0.025, 0.975]) for key in whole}
+    return {key: {"value": whole[key], "low": float(ends[key][0]), "high": float(ends[key][1])} for key in whole}
 
 
 def _shares(study: Study, trials: Sequence[Any]) -> dict[str, float]:
@@ -179,4 +185,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
