@@ -33,6 +33,7 @@ $(BENCH)/.installed: pyproject.toml constraints.txt
 
 soak: install
 	$(BIN)/python tests/sweeps/soak.py 50 0
+	$(BIN)/python tests/sweeps/soak.py 30 0 search
 
 mutations: install
 	$(BIN)/python tests/equations/mutations.py
