@@ -101,25 +101,33 @@ def _run(
 
 
 def summary(told: Mapping[str, Any]) -> str:
-    """One study's result in a sentence: the winner in the search, on fresh seeds, against the defaults."""
+    """One study's result: the best trial in the search and on fresh seeds, the winner there, its gain."""
     found = told["confirmation"]
     if not found:
         return f"{told['name']}: no trial was trained to its end, nothing to confirm"
-    gain = found["gain"]
-    against = f", {_interval(gain)} better than the defaults" if gain else ""
-    return (
-        f"{told['name']}: trial {found['winner']} scored {found['searched']:.6g} in the search and "
-        f"{_interval(found['confirmed'])} on {len(found['seeds'])} fresh seeds (optimism {found['optimism']:+.3g})"
-        f"; with the choice among the best held out {_interval(found['held_out'])}{against}"
+    by_trial = {each["trial"]: each["confirmed"] for each in found["candidates"]}
+    best = (
+        f"{told['name']}: trial {found['best']} was best in the search with {found['searched']:.4g}, and scores "
+        f"{_interval(by_trial[found['best']])} on {len(found['seeds'])} fresh seeds (optimism {found['optimism']:.3g})"
     )
+    if found["winner"] is None:
+        return f"{best}; no confirmed trial beats the defaults, which score {_interval(found['confirmed'])} there"
+    won = (
+        ""
+        if found["winner"] == found["best"]
+        else f"; there trial {found['winner']} wins, {_interval(found['confirmed'])}"
+    )
+    gain = f"; gain on the defaults, the choice held out, {_interval(found['gain'])}" if found["gain"] else ""
+    return best + won + gain
 
 
 def write_winner(study: Study, told: Mapping[str, Any], directory: Path) -> Path | None:
-    """Writes the winner's hyperparameters file, with its provenance; None if there is no winner."""
-    found = told["confirmation"]
-    if not found:
+    """Writes the winner's hyperparameters file, with its provenance. None, and no file, if no trial won."""
+    found, name = told["confirmation"], f"tuned-{study.subject.name}"
+    path = directory / HYPERPARAMETERS / f"{name}.yaml"
+    if not found or found["winner"] is None:
+        path.unlink(missing_ok=True)  # of an earlier confirmation
         return None
-    name = f"tuned-{study.subject.name}"
     params = study.params(study.trials[found["winner"]])
     config = study.subject.jobs(params, study.search.seed_list, "")[0]
     gain = found["gain"]
@@ -129,13 +137,12 @@ def write_winner(study: Study, told: Mapping[str, Any], directory: Path) -> Path
         "searched": f"{len(told['trials'])} trials by {told['sampler']} (seed {told['seed']}), "
         f"pruner {told['pruner']}, {told['cost']['env_steps']} environment steps",
         "objective": f"{told['objective']}, {told['statistic']} over tuning seeds {told['seeds']}",
-        "value in the search": f"{found['searched']:.6g} (trial {found['winner']})",
+        "value in the search": f"{study.trials[found['winner']].value:.6g} (trial {found['winner']})",
         "on fresh seeds": f"{_interval(found['confirmed'])}, seeds {found['seeds']}",
         "with the choice among the best held out": _interval(found["held_out"]),
         "defaults": {dimension.key: told["defaults"][dimension.key] for dimension in study.subject.space},
         "gain on the defaults": _interval(gain) if gain else "not compared",
     }
-    path = directory / HYPERPARAMETERS / f"{name}.yaml"
     path.parent.mkdir(exist_ok=True)
     other = {key: value for key, value in params.items() if not key.startswith("hyperparameters.")}
     write_atomic(path, winner_file(name, config, other, provenance).encode())

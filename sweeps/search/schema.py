@@ -11,11 +11,16 @@ from pydantic.dataclasses import dataclass
 from pgbench.config import PositiveInt, nearest
 from pgbench.errors import UserError
 
-FIRST_TUNING_SEED = 1000
+# Seeds 0, 1, ... are for reporting: the comparison that follows a search has been seen by no choice in it.
+FIRST_TUNING_SEED, FIRST_FRESH_SEED = 1000, 2000
 WILCOXON_SEEDS = 5  # with fewer pairs of one sign the one-sided test cannot go below p = 0.05
 
 _strict = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 Seeds = PositiveInt | tuple[Annotated[int, Field(ge=0)], ...]
+
+
+def _listed(seeds: Seeds, first: int) -> tuple[int, ...]:
+    return tuple(range(first, first + seeds)) if isinstance(seeds, int) else seeds
 
 
 @dataclass(frozen=True, config=_strict)
@@ -23,11 +28,11 @@ class Confirm:
     best: PositiveInt = 3
     """how many of the best trials are trained again, beside the defaults"""
     seeds: Seeds = 10
-    """fresh seeds: a count (0, 1, ...) or a list; none of them may be a tuning seed"""
+    """fresh seeds: a count (2000, 2001, ...) or a list; none may be a tuning seed, nor one a comparison will report"""
 
     @property
     def seed_list(self) -> tuple[int, ...]:
-        return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
+        return _listed(self.seeds, FIRST_FRESH_SEED)
 
 
 @dataclass(frozen=True, config=_strict)
@@ -61,8 +66,7 @@ class Search:
 
     @property
     def seed_list(self) -> tuple[int, ...]:
-        count = self.seeds
-        return tuple(range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + count)) if isinstance(count, int) else count
+        return _listed(self.seeds, FIRST_TUNING_SEED)
 
     @property
     def direction(self) -> Literal["maximize", "minimize"]:

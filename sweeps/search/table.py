@@ -13,7 +13,6 @@ import numpy as np
 
 from pgbench.records import write_atomic
 from sweeps.search.confirmation import Candidate, held_out, interval, scores
-from sweeps.search.objective import pooled
 from sweeps.search.source import cost
 from sweeps.search.study import STATES, Study
 
@@ -74,47 +73,46 @@ def defaults(study: Study) -> dict[str, Any]:
 
 
 def confirmation(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any] | None:
-    """The candidates' scores on fresh seeds, who won, what it gains on the defaults, how optimistic the search was.
+    """The candidates' scores on fresh seeds, who won and by how much, how optimistic the search was.
 
-    `gain` (of `held_out` on the defaults) and `optimism` (of the search on fresh seeds) are positive for "better",
+    `winner` is a trial, or None where no trial scores better than the defaults. `optimism` is the best trial's value in
+    the search less its value on fresh seeds, `gain` is `held_out` less the defaults; both are positive for "better",
     whichever direction is better. Intervals are 95% bootstrap intervals over fresh seeds. None before there are any.
     """
-    statistic, maximize = study.search.statistic, study.maximize
-    table = [(candidate, scores(candidate, study)) for candidate in candidates]
-    rows = [(candidate, found) for candidate, found in table if found]
-    tuned = [(candidate, found) for candidate, found in rows if candidate.trial is not None]
+    statistic, sign, objectives = study.search.statistic, 1 if study.maximize else -1, study.subject.objectives
+    found = [(candidate, scores(candidate, study)) for candidate in candidates]
+    rows = [_confirmed(study, candidate, each) for candidate, each in found if each]
+    tuned = [row for row in rows if row["trial"] is not None]
     if not tuned:
         return None
-    sign = 1 if maximize else -1
-    winner, ours = max(tuned, key=lambda row: sign * pooled(list(row[1].values()), statistic))
-    common = sorted(set.intersection(*(set(found) for _, found in tuned)))
-    honest = held_out(np.array([[found[s] for s in common] for _, found in tuned]), statistic, maximize)
-    default = [np.array(list(found.values())) for candidate, found in rows if candidate.trial is None]
-    confirmed = interval(np.array(list(ours.values())), statistic)
-    objectives = study.subject.objectives
-    runs = [
-        (job, seed, o) for c in candidates for job, o in zip(c.jobs, objectives, strict=True) for seed in job.seed_list
-    ]
+    common = sorted(set.intersection(*(set(each) for _, each in found if each)))
+    honest = held_out(np.array([[each[s] for s in common] for _, each in found if each]), statistic, study.maximize)
+    winner, best = max(rows, key=lambda row: sign * row["confirmed"]["value"]), tuned[0]
+    default = [np.array(list(each.values())) for candidate, each in found if candidate.trial is None and each]
+    gain = interval(sign * honest, statistic, sign * default[0])._asdict() if default else None
+    pairs = [(job, objective) for c in candidates for job, objective in zip(c.jobs, objectives, strict=True)]
     return {
         "seeds": list(study.search.confirm.seed_list),
-        "winner": winner.trial,
-        "searched": winner.searched,
-        "confirmed": confirmed._asdict(),
+        "best": best["trial"],
+        "searched": best["searched"],
+        "optimism": sign * (best["searched"] - best["confirmed"]["value"]),
+        "winner": winner["trial"],
+        "confirmed": winner["confirmed"],
         "held_out": interval(honest, statistic)._asdict(),
-        "optimism": sign * ((winner.searched or 0.0) - confirmed.value),
-        "gain": interval(sign * honest, statistic, sign * default[0])._asdict() if default else None,
-        "candidates": [
-            {
-                "trial": candidate.trial,
-                "searched": candidate.searched,
-                "params": candidate.params or defaults(study),
-                "jobs": [job.job_name for job in candidate.jobs],
-                "scores": {str(seed): value for seed, value in found.items()},
-                "confirmed": interval(np.array(list(found.values())), statistic)._asdict(),
-            }
-            for candidate, found in rows
-        ],
-        "cost": cost(runs),
+        "gain": gain,
+        "candidates": rows,
+        "cost": cost([(job, seed, objective) for job, objective in pairs for seed in job.seed_list]),
+    }
+
+
+def _confirmed(study: Study, candidate: Candidate, found: dict[int, float]) -> dict[str, Any]:
+    return {
+        "trial": candidate.trial,
+        "searched": candidate.searched,
+        "params": candidate.params or defaults(study),
+        "jobs": [job.job_name for job in candidate.jobs],
+        "scores": {str(seed): value for seed, value in found.items()},
+        "confirmed": interval(np.array(list(found.values())), study.search.statistic)._asdict(),
     }
 
 

@@ -35,13 +35,12 @@ search:
 def run(out: Path, sampler: str, repeat: int) -> dict:
     """One search's only study, as search.json has it."""
     tuning = [1000 + 10 * repeat + i for i in range(2)]
-    fresh = [10 * repeat + i for i in range(8)]
+    fresh = [2000 + 10 * repeat + i for i in range(8)]
     path = out / f"{sampler}-{repeat}.yaml"
     path.write_text(SEARCH.format(sampler=sampler, repeat=repeat, tuning=tuning, fresh=fresh))
     directory = path.with_suffix("")
-    if not (directory / "hyperparameters").exists():
-        command = [sys.executable, "-m", "sweeps", f"sweep={path}", f"output_dir={directory}", "n_jobs=2"]
-        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "sweeps", f"sweep={path}", f"output_dir={directory}", "n_jobs=2"]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     study: dict = json.loads((directory / "search.json").read_text())["studies"][0]
     return study
 
@@ -70,7 +69,7 @@ def main(out: Path, repeats: int) -> None:
         left.plot(np.arange(1, best.shape[1] + 1), mean, color=color, label=sampler)
         left.fill_between(np.arange(1, best.shape[1] + 1), low, high, color=color, alpha=0.15, lw=0)
         told = [study["confirmation"] for study in studies[sampler]]
-        confirmed = np.array([each["confirmed"]["value"] for each in told])
+        confirmed = np.array([each["candidates"][0]["confirmed"]["value"] for each in told])
         searched = np.array([each["searched"] for each in told])
         right.scatter(np.full(repeats, place) + np.linspace(-0.15, 0.15, repeats), confirmed, s=14, color=color)
         centre, below, above = mean_interval(confirmed)
