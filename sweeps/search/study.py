@@ -92,6 +92,7 @@ def subject(job: Overrides, search: Search, space: tuple[Dimension, ...], direct
     found = Subject(job, search, kept, directory)
     if not kept:
         raise UserError(f"search.space: {found.name} reads none of {', '.join(d.key for d in space)}")
+    assert found.objectives  # raises where a threshold is missing
     for dimension in kept:
         if dimension.key.startswith("algorithm."):
             continue  # two of them may be right only together
