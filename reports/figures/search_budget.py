@@ -12,7 +12,7 @@ from reports.statistics import Array, Interval, bootstrap_ci
 NOTE = (
     "Line and band: expected best of n of the study's trials drawn at random (Dodge et al. 2019), with its 95% "
     "bootstrap interval over trials; a trial that was stopped early or failed counts as the worst one. Of a "
-    "sampler that learns, late trials are better than early ones, and the curve says what a random order of them gives. "
+    "sampler that learns, late trials are better than early ones; the curve says what a random order of them gives. "
     "Values are those of the search, on its tuning seeds."
 )
 
