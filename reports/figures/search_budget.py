@@ -6,6 +6,7 @@ import numpy as np
 
 from reports import style, text
 from reports.figures.drawing import Drawing
+from reports.figures.search_slices import plain_log
 from reports.search import Study, expected_best
 from reports.statistics import Array, Interval, bootstrap_ci
 
@@ -32,6 +33,7 @@ def draw(studies: Sequence[Study]) -> Drawing | None:
         panel.fill_between(n, reach.low, reach.high, color=look.color, alpha=0.15, lw=0)
         sentences.append(_sentence(study, curve, reach))
     panel.set(xlabel="trials", ylabel=f"expected best: {shown[0].objective}", xscale="log")
+    plain_log(panel.xaxis, max(len(study.told["trials"]) for study in shown))
     panel.legend()
     style.footnote(figure, NOTE)
     return Drawing(figure, " ".join(sentences))

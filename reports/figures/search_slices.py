@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from reports import style
 from reports.figures.drawing import Drawing
@@ -37,7 +39,15 @@ def axis(panel: Axes, dimension: Dimension, which: str) -> None:
         (panel.set_xticks if which == "x" else panel.set_yticks)(places, dimension.labels)
     elif dimension.log:
         (panel.set_xscale if which == "x" else panel.set_yscale)("log")
+        plain_log(panel.xaxis if which == "x" else panel.yaxis, dimension.high / dimension.low)
     (panel.set_xlabel if which == "x" else panel.set_ylabel)(name)
+
+
+def plain_log(ticks: Axis, ratio: float) -> None:
+    """Ticks of a logarithmic axis as plain numbers, 1, 2 and 5 of each decade where it has few of them."""
+    ticks.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if ratio < 150 else (1.0,)))
+    ticks.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ticks.set_minor_formatter(NullFormatter())
 
 
 def _slice(panel: Axes, study: Study, dimension: Dimension) -> None:
@@ -51,7 +61,7 @@ def _slice(panel: Axes, study: Study, dimension: Dimension) -> None:
         panel.scatter([place], [marked["value"]], s=60, facecolor="none", edgecolor="black", lw=1.2)
     default = study.told["defaults"][dimension.key]
     if dimension.kind != "choice" or default in dimension.choices:
-        panel.axvline(dimension.at(default), color="0.5", linewidth=0.9, linestyle="--", zorder=0)
+        panel.axvline(dimension.at(default), color="0.3", linewidth=1.1, linestyle="--", zorder=1)
     edge = panel.get_ylim()[0] if study.sign > 0 else panel.get_ylim()[1]
     pruned = [dimension.at(trial["params"][dimension.key]) for trial in study.trials("pruned")]
     panel.scatter(pruned, np.full(len(pruned), edge), s=16, marker="x", color="0.4", lw=0.9)

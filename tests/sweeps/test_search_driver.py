@@ -167,7 +167,7 @@ def test_equal_trials_are_trained_once(searches):
 
 
 def test_a_bad_trial_fails_and_the_search_goes_on(searches, tmp_path):
-    path = searches.file(kwargs={"fault": "exception", "seed": 1001, "at": 2, "times": 1}, trials=3)
+    path = searches.file(kwargs={"fault": "exception", "seed": 1001, "at": 2}, trials=3)
     study = searches.run(path, "one", status=1)[0]
     assert [trial["state"] for trial in study["trials"]] == ["failed"] * 3
     assert study["trials"][0]["message"] == "1 of its 2 runs failed"
@@ -176,12 +176,12 @@ def test_a_bad_trial_fails_and_the_search_goes_on(searches, tmp_path):
 
 
 def test_what_a_user_has_to_mend_fails_no_trial(searches):
-    path = searches.file(kwargs={"fault": "user_error", "at": 2, "times": 1}, trials=3)
+    path = searches.file(kwargs={"fault": "user_error", "at": 2, "times": 1, "seed": 1001}, trials=2)
     study = searches.run(path, "one", status=1)[0]
     assert "failed" not in {trial["state"] for trial in study["trials"]}
     assert "re-run the same command to resume" in searches.text("one")
-    for _ in range(4):  # mended for one run after the other
-        if searches.begin(path, "one").wait(timeout=60) == 0:
+    for _ in range(20):  # each start mends some runs
+        if searches.begin(path, "one", "n_jobs=4").wait(timeout=60) == 0:
             break
     assert {trial["state"] for trial in searches.told("one")[0]["trials"]} == {"done"}
 
