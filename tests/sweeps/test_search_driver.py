@@ -112,16 +112,16 @@ def test_a_search_finds_confirms_and_writes(searches, tmp_path):
 
 def test_a_batch_is_the_same_study_on_any_number_of_processes(searches):
     path = searches.file(batch=3, pruner="median", trials=13, total_steps=200)
-    one, two = (searches.run(path, name, f"n_jobs={n}")[0] for name, n in (("one", 1), ("three", 3)))
+    one, two = (searches.run(path, name, f"n_jobs={n}")[0] for name, n in (("one", 1), ("two", 2)))
     assert same(one) == same(two)
     assert {trial["state"] for trial in one["trials"]} == {"done", "pruned"}
 
 
 def test_killed_at_random_it_is_the_same_study(searches, tmp_path):
-    path = searches.file(pruner="median", trials=10, kwargs={"sleep": 0.01}, total_steps=200)
+    path = searches.file(pruner="median", trials=8, kwargs={"sleep": 0.01}, total_steps=200)
     whole = searches.run(path, "whole", "n_jobs=1")[0]
     chance = random.Random(5)
-    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL, signal.SIGKILL):
+    for number in (signal.SIGKILL, signal.SIGTERM):
         before, driver = searches.starts("killed"), searches.begin(path, "killed", "n_jobs=1")
         wait_for(lambda: searches.starts("killed") != before)  # noqa: B023
         time.sleep(chance.uniform(0, 0.7))
@@ -134,7 +134,7 @@ def test_killed_at_random_it_is_the_same_study(searches, tmp_path):
 
 
 def test_a_trial_stopped_early_keeps_its_process(searches, tmp_path):
-    path = searches.file(pruner="median", trials=10, kwargs={"sleep": 0.02}, total_steps=400)
+    path = searches.file(pruner="median", trials=10, kwargs={"sleep": 0.01}, total_steps=400)
     trials = searches.run(path, "one", "n_jobs=1")[0]["trials"]
     stopped = [trial for trial in trials if trial["state"] == "pruned"]
     assert stopped
@@ -176,13 +176,11 @@ def test_a_bad_trial_fails_and_the_search_goes_on(searches, tmp_path):
 
 
 def test_what_a_user_has_to_mend_fails_no_trial(searches):
-    path = searches.file(kwargs={"fault": "user_error", "at": 2, "times": 1, "seed": 1001}, trials=2)
+    path = searches.file(kwargs={"fault": "user_error", "at": 2, "times": 1, "seed": 1001}, trials=1)
     study = searches.run(path, "one", status=1)[0]
     assert "failed" not in {trial["state"] for trial in study["trials"]}
     assert "re-run the same command to resume" in searches.text("one")
-    for _ in range(20):  # each start mends some runs
-        if searches.begin(path, "one", "n_jobs=4").wait(timeout=60) == 0:
-            break
+    searches.run(path, "one")  # mended: the fault comes once
     assert {trial["state"] for trial in searches.told("one")[0]["trials"]} == {"done"}
 
 
