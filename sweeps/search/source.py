@@ -13,7 +13,7 @@ from sweeps.search.confirmation import Candidate, candidates
 from sweeps.search.objective import Objective, pooled, read_curve
 from sweeps.search.pruners import ALONG
 from sweeps.search.study import TRIALS, Study
-from sweeps.state import KEPT, mark_pending, withdraw
+from sweeps.state import KEPT, WITHDRAWN, mark_pending, withdraw
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -108,7 +108,9 @@ class StudySource:
             return Open(trial, mistake=str(error))
         pairs = list(zip(jobs, subject.objectives, strict=True))
         each = Open(trial, [(job, seed, objective) for job, objective in pairs for seed in self.search.seed_list])
-        if self.study.verdict(trial):  # the driver was killed between a report and what followed from it
+        # The driver may have been killed between a verdict and the telling of it, or between a report and its verdict.
+        marked = any((seed_dir(job.job_dir, seed) / WITHDRAWN).exists() for job, seed, _ in each.runs)
+        if marked or self.study.verdict(trial):
             self._stop(each)
         return each
 
