@@ -108,7 +108,7 @@ def summary(told: Mapping[str, Any]) -> str:
     by_trial = {each["trial"]: each["confirmed"] for each in found["candidates"]}
     best = (
         f"{told['name']}: trial {found['best']} was best in the search with {found['searched']:.4g}, and scores "
-        f"{_interval(by_trial[found['best']])} on {len(found['seeds'])} fresh seeds (optimism {found['optimism']:.3g})"
+        f"{_interval(by_trial[found['best']])} on fresh seeds ({len(found['seeds'])}; optimism {found['optimism']:.3g})"
     )
     if found["winner"] is None:
         return f"{best}; no confirmed trial beats the defaults, which score {_interval(found['confirmed'])} there"
