@@ -87,7 +87,8 @@ def _run(
             failed = drive([], backend, options, show, stop, Source(sources))
     finally:
         backend.close()
-        content = table.write(directory, description, [(source.study, source.candidates or []) for source in sources])
+        found = [(source.study, source.candidates or []) for source in sources]
+        content = table.write(directory, description, found, over=not stop)
     show.console.print(show.table())
     if not stop:
         for source, told in zip(sources, content["studies"], strict=True):

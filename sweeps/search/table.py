@@ -18,7 +18,7 @@ from sweeps.search.study import STATES, Study
 
 TABLE, CSV = "search.json", "trials.csv"
 SAID = ("objective", "statistic", "direction", "sampler", "pruner", "batch", "seed")
-RESAMPLES = 200
+RESAMPLES = 100
 LEAST_TRIALS = 10  # complete ones, for importances
 
 
@@ -34,7 +34,7 @@ def write(directory: Path, description: str, studies: Sequence[tuple[Study, Sequ
     return content
 
 
-def describe(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any]:
+def describe(study: Study, candidates: Sequence[Candidate], over: bool) -> dict[str, Any]:
     """One study: what was searched and how, its trials, importances, confirmation and cost."""
     subject, search = study.subject, study.search
     trials = [_trial(study, trial) for trial in study.trials]
@@ -51,7 +51,7 @@ def describe(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any]:
         "seeds": list(search.seed_list),
         "size": study.size,
         "trials": trials,
-        "importance": importance(study),
+        "importance": importance(study) if over else {},
         "confirmation": confirmation(study, candidates),
         "cost": {
             "env_steps": sum(trial["env_steps"] for trial in trials),
