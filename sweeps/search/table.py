@@ -22,13 +22,15 @@ RESAMPLES = 100
 LEAST_TRIALS = 10  # complete ones, for importances
 
 
-def write(directory: Path, description: str, studies: Sequence[tuple[Study, Sequence[Candidate]]]) -> dict[str, Any]:
-    """Writes both files anew from the journal and the records, and gives what search.json holds."""
-    content: dict[str, Any] = {
-        "format": 1,
-        "description": description,
-        "studies": [describe(*each) for each in studies],
-    }
+def write(
+    directory: Path, description: str, studies: Sequence[tuple[Study, Sequence[Candidate]]], over: bool = True
+) -> dict[str, Any]:
+    """Writes both files anew from the journal and the records, and gives what search.json holds.
+
+    Importances are left out unless the search is over: they take seconds, and whoever stopped it waits.
+    """
+    told = [describe(study, candidates, over) for study, candidates in studies]
+    content: dict[str, Any] = {"format": 1, "description": description, "studies": told}
     write_atomic(directory / TABLE, (json.dumps(_plain(content), indent=1) + "\n").encode())
     write_atomic(directory / CSV, _csv(content["studies"]).encode())
     return content
