@@ -1,7 +1,11 @@
 """The schema of a job: each key's meaning, type and range, said once.
 
-YAML in `conf/` gives the values, Hydra composes them, the dataclasses here check them. A job is identified by the
-hash of everything that decides its records: algorithm, env, hyperparameters and total_steps.
+YAML in `conf/` gives the values, Hydra composes them, the dataclasses here check them.
+
+A job is identified by the hash of what decides its records: those keys of algorithm, env and hyperparameters that its
+algorithm reads (`Config.identity`). An update sees no other key (`Config.effective`), so none can be read in secret.
+Keys that came after version 0.2.0 have a default here, and count only where they differ from it: a default here is for
+ever, and old hashes stay.
 """
 
 import dataclasses
@@ -9,7 +13,8 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,10 +22,16 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from pgbench.errors import UserError
+from pgbench.plugins import load_module
 
-CONF = Path(__file__).resolve().parents[1] / "conf"
+HERE = Path(__file__).resolve().parent
+CONF = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parent / "conf"
+"""The YAML: in the package where that is installed, beside it in a checkout."""
 GROUPS = ("algorithm", "env", "hyperparameters", "tracking")
 
+SPEC = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+Spec = Annotated[str, Field(pattern=SPEC)]
+"""`module:name` (pgbench/plugins.py)."""
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -30,26 +41,57 @@ Activation = Literal["tanh", "elu", "relu"]
 # The weights that already subtract the critic's value; the others take `baseline`.
 ADVANTAGES = ("advantage", "td_residual", "n_step", "gae")
 
+# What every algorithm reads of the hyperparameters, and what only some need; `algorithm.reads` names the rest.
+ALWAYS = (
+    "name",
+    "n_envs",
+    "n_steps",
+    "gamma",
+    "hidden",
+    "activation",
+    "log_std_init",
+    "normalize_observation",
+    "normalize_reward",
+    "network",
+    "network_kwargs",
+)
+CRITIC = (
+    "critic_hidden",
+    "critic_activation",
+    "critic_target",
+    "critic_steps",
+    "critic_learning_rate",
+    "critic_network",
+    "critic_network_kwargs",
+)
+OURS = "pgbench.algorithms."
+
 _strict = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True, config=_strict)
 class Algorithm:
-    name: Literal["reinforce", "vpg", "npg", "trpo"]
-    """which update: REINFORCE, VPG, NPG or TRPO"""
-    advantage: Literal["trajectory_return", "reward_to_go", "q_value", *ADVANTAGES]  # type: ignore[valid-type]
-    """the weight Phi_t on grad log pi (slides, "General Policy Gradient")"""
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    """what it is called in records and figures"""
+    update: Spec
+    """the function that learns, module:name (see pgbench/algorithms)"""
+    advantage: Literal["trajectory_return", "reward_to_go", "q_value", *ADVANTAGES] | Spec  # type: ignore[valid-type]
+    """the weight Phi_t on grad log pi (slides, "General Policy Gradient"), or a function of one's own, module:name"""
     baseline: Literal["zero", "batch_mean", "learned"]
     """b(s) subtracted from a return or Q estimate; "learned" is the critic"""
     standardize: bool
     """shift and scale Phi_t to mean 0 and standard deviation 1 within each seed's batch"""
     collect: Literal["steps", "episodes"]
     """a batch is n_steps of each environment, or the complete episodes begun within n_steps"""
+    reads: tuple[str, ...]
+    """the hyperparameters of its own step; the update sees these and those that all need, and no others"""
 
     @property
     def uses_critic(self) -> bool:
         """Whether any value V(s) enters Phi_t."""
-        return self.advantage in ("q_value", *ADVANTAGES) or self.baseline == "learned" or self.collect == "steps"
+        own = ":" in self.advantage
+        learned = self.advantage in ("q_value", *ADVANTAGES) or self.baseline == "learned"
+        return own or learned or self.collect == "steps"
 
 
 @dataclass(frozen=True, config=_strict)
@@ -62,6 +104,8 @@ class Env:
     """append elapsed steps / time limit to the observation"""
     timeout: Literal["bootstrap", "terminal"]
     """at the time limit: bootstrap with V(final observation), or count as terminal (without a critic it always does)"""
+    wrappers: tuple[dict[str, Any], ...] = ()
+    """around each environment, the innermost first: a list of {wrapper: module:name, keyword: value, ...}"""
 
 
 @dataclass(frozen=True, config=_strict)
@@ -114,6 +158,34 @@ class Hyperparameters:
     """standardise observations with each seed's running mean and deviation"""
     normalize_reward: bool
     """divide rewards by the running deviation of each seed's discounted return"""
+    network: Literal["mlp"] | Spec = "mlp"
+    """the policy's network: the multilayer perceptron above, or a torch.nn.Module, module:name"""
+    network_kwargs: dict[str, Any] = field(default_factory=dict)
+    """keywords of such a module, beside obs_size and outputs"""
+    critic_network: Literal["mlp"] | Spec = "mlp"
+    """the critic's network, likewise"""
+    critic_network_kwargs: dict[str, Any] = field(default_factory=dict)
+    """keywords of such a module"""
+    own: Any = None
+    """those that an algorithm from outside has in its own schema, `Hyperparameters` of its module"""
+
+    def __getattr__(self, name: str) -> Any:
+        own = vars(self).get("own")
+        if own is not None and not name.startswith("__") and hasattr(own, name):
+            return getattr(own, name)
+        if name in Hyperparameters.__dataclass_fields__:
+            raise AttributeError(f"hyperparameters.{name} is read but not declared: add it to algorithm.reads")
+        raise AttributeError(f"no hyperparameter is called {name!r}")
+
+
+@dataclass(frozen=True, config=_strict)
+class Evaluation:
+    every: PositiveInt | None
+    """environment steps between two evaluations during training; null is none"""
+    episodes: PositiveInt
+    """episodes of each"""
+    deterministic: bool
+    """act by the most likely action, else draw"""
 
 
 @dataclass(frozen=True, config=_strict)
@@ -148,22 +220,66 @@ class Config:
     """least time between two checkpoints of a run"""
     deadline_seconds: PositiveFloat | None
     """longest time between two iterations before a run counts as hung; null is no limit"""
-    measure: Literal["none", "gradient_variance", "policy_path"]
-    """what to measure of the policy at the end of a run, besides training it (pgbench/measure.py)"""
+    snapshots: tuple[Annotated[int, Field(ge=0)], ...]
+    """environment steps whose policies are kept: policy-<steps>.pt, of the first iteration that gets there"""
+    evaluation: Evaluation
+    other_code: Literal["refuse", "resume", "retrain"]
+    """runs that other code made: leave the done and refuse to go on half way, go on all the same, or train anew"""
 
     @property
     def seed_list(self) -> tuple[int, ...]:
         return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
 
     @property
+    def reads(self) -> set[str]:
+        """The hyperparameters that decide this job's records."""
+        algorithm, hp = self.algorithm, self.hyperparameters
+        critic = algorithm.uses_critic
+        reads = {*ALWAYS, "own", *algorithm.reads, *(CRITIC if critic else ())}
+        if algorithm.advantage == "gae" or (critic and hp.critic_target == "lambda_return"):
+            reads.add("gae_lambda")
+        if algorithm.advantage == "n_step":
+            reads.add("n_step")
+        return reads
+
+    @property
+    def effective(self) -> "Config":
+        """The config as training sees it: what the algorithm does not read is not there."""
+        return replace(self, hyperparameters=_only(self.hyperparameters, self.reads))
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What config.yaml holds of it: algorithm, env and the hyperparameters that are read."""
+        algorithm, env = to_plain(self.algorithm), to_plain(self.env)
+        del algorithm["reads"]
+        if not self.algorithm.uses_critic:
+            del env["timeout"]
+        hp = {key: value for key, value in to_plain(self.hyperparameters).items() if key in self.reads}
+        own = hp.pop("own") or {}
+        hp |= own
+        if algorithm["update"].startswith(OURS):
+            del algorithm["update"]
+        return {"algorithm": algorithm, "env": env, "hyperparameters": hp}
+
+    @property
     def identity(self) -> dict[str, Any]:
-        """Everything that decides a run's records, but the seed; a measurement where there is one."""
-        parts = ("algorithm", "env", "hyperparameters", "total_steps", *(["measure"] if self.measure != "none" else []))
-        return {part: to_plain(getattr(self, part)) for part in parts}
+        """Everything that decides a run's records, but its seed and how long it is."""
+        recorded = self.recorded
+        del recorded["hyperparameters"]["name"]
+        for part, schema in (
+            ("algorithm", Algorithm),
+            ("env", Env),
+            ("hyperparameters", Hyperparameters),
+            ("hyperparameters", type(self.hyperparameters.own)),
+        ):
+            for key, default in _defaults(schema):
+                if recorded[part].get(key, ...) == default:
+                    del recorded[part][key]
+        return recorded
 
     @property
     def job_name(self) -> str:
-        """`<algorithm>-<env>-<hash of the resolved config>`."""
+        """`<algorithm>-<env>-<hash of the identity>`."""
         digest = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()
         return f"{self.algorithm.name}-{re.sub(r'[^A-Za-z0-9.-]+', '_', self.env.id)}-{digest[:10]}"
 
@@ -172,27 +288,74 @@ class Config:
         return Path(self.output_dir) / self.job_name
 
 
+def _defaults(schema: Any) -> Iterator[tuple[str, Any]]:
+    for one in dataclasses.fields(schema) if dataclasses.is_dataclass(schema) else ():
+        if one.default is not dataclasses.MISSING:
+            yield one.name, to_plain(one.default)
+        elif one.default_factory is not dataclasses.MISSING:
+            yield one.name, to_plain(one.default_factory())
+
+
+def _only(values: Hyperparameters, names: set[str]) -> Hyperparameters:
+    kept: Hyperparameters = object.__new__(Hyperparameters)
+    vars(kept).update({name: value for name, value in vars(values).items() if name in names})
+    return kept
+
+
 def to_plain(value: Any) -> Any:
     """A config as dicts, lists and scalars, as YAML and JSON write them."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        held = vars(value)  # of an effective config, some are missing
+        return {field.name: to_plain(held[field.name]) for field in dataclasses.fields(value) if field.name in held}
     if isinstance(value, Mapping):
         return {key: to_plain(item) for key, item in value.items()}
     return [to_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Two nested mappings in one; `above` wins. `env.kwargs` is replaced whole."""
+    return {
+        **below,
+        **{
+            key: merge(below[key], value)
+            if isinstance(value, Mapping) and isinstance(below.get(key), Mapping) and key != "kwargs"
+            else value
+            for key, value in above.items()
+        },
+    }
+
+
 def keys(schema: Any = Config, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Every config key with its description, e.g. `("hyperparameters.delta", "KL bound ...")`."""
-    for name, field in schema.__pydantic_fields__.items():
-        if dataclasses.is_dataclass(field.annotation):
-            yield from keys(field.annotation, f"{prefix}{name}.")
-        else:
-            yield prefix + name, field.description or ""
+    for name, one in schema.__pydantic_fields__.items():
+        if dataclasses.is_dataclass(one.annotation):
+            yield from keys(one.annotation, f"{prefix}{name}.")
+        elif name != "own":
+            yield prefix + name, one.description or ""
 
 
-def choices(group: str) -> list[str]:
-    """The names a config group offers."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+def own_keys(update: str) -> dict[str, str]:
+    """The hyperparameters that an algorithm from outside (module:name) adds, each with its description."""
+    schema = own_schema(update)
+    if schema is None:
+        return {}
+    described = TypeAdapter(schema).json_schema()["properties"]
+    return {f"hyperparameters.{name}": one.get("description", "") for name, one in described.items()}
+
+
+def own_schema(update: str) -> Any:
+    """The dataclass `Hyperparameters` of a module; None for ours or where there is none. Raises UserError."""
+    if update.startswith(OURS):
+        return None
+    module = load_module(update, "algorithm.update")
+    schema = getattr(module, "Hyperparameters", None)
+    if schema in (None, Hyperparameters):
+        return None
+    if not dataclasses.is_dataclass(schema):
+        raise UserError(f"algorithm.update: {module.__name__}.Hyperparameters must be a dataclass")
+    checked: Any = schema
+    checked.__pydantic_config__ = _strict  # as ours are checked and described
+    return checked
 
 
 def nearest(name: str, allowed: list[str]) -> str:
@@ -207,19 +370,20 @@ def nearest(name: str, allowed: list[str]) -> str:
 def validate(values: Mapping[str, Any]) -> Config:
     """The checked config of plain values. Raises UserError that names key, value and what is allowed."""
     try:
-        config = TypeAdapter(Config).validate_python(values)
+        config = TypeAdapter(Config).validate_python(_with_own(values))
     except ValidationError as error:
         wrong = [one for one in error.errors() if one["loc"][0] != "seeds"]
         raise UserError("; ".join(map(_explain, wrong[:3])) or _explain_seeds(values["seeds"])) from None
-    algorithm, hyperparameters = config.algorithm, config.hyperparameters
+    algorithm = config.algorithm
     if isinstance(config.seeds, bool) or len(set(config.seed_list)) != len(config.seed_list) or not config.seed_list:
         raise UserError(_explain_seeds(values["seeds"]))
+    for wrapper in config.env.wrappers:
+        if not re.fullmatch(SPEC, str(wrapper.get("wrapper"))):
+            raise UserError(f"env.wrappers: got {wrapper!r}, write {{wrapper: module:name, keyword: value, ...}}")
     if algorithm.advantage == "trajectory_return" and algorithm.collect != "episodes":
         raise UserError(
             "algorithm.advantage: 'trajectory_return' needs complete episodes: set algorithm.collect=episodes"
         )
-    if config.measure != "none" and (hyperparameters.normalize_observation or hyperparameters.normalize_reward):
-        raise UserError(f"measure: '{config.measure}' needs observations and rewards as they are: turn normalize_* off")
     if algorithm.advantage in ADVANTAGES and algorithm.baseline != "learned":
         raise UserError(
             f"algorithm.baseline: got '{algorithm.baseline}', but algorithm.advantage={algorithm.advantage} subtracts "
@@ -228,60 +392,34 @@ def validate(values: Mapping[str, Any]) -> Config:
     return config
 
 
+def _with_own(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values with an algorithm's own hyperparameters checked and apart."""
+    algorithm, given = values.get("algorithm"), values.get("hyperparameters")
+    if not isinstance(algorithm, Mapping) or not isinstance(given, Mapping) or ":" not in str(algorithm.get("update")):
+        return values
+    schema = own_schema(str(algorithm["update"]))
+    if schema is None:
+        return values
+    known = Hyperparameters.__dataclass_fields__
+    extra = {**to_plain(given.get("own") or {}), **{key: x for key, x in given.items() if key not in known}}
+    try:
+        own = TypeAdapter(schema).validate_python(extra)
+    except ValidationError as error:
+        names = [f"hyperparameters.{one.name}" for one in dataclasses.fields(schema)]
+        raise UserError("; ".join(_explain(one, "hyperparameters.", names) for one in error.errors()[:3])) from None
+    return {**values, "hyperparameters": {**{key: x for key, x in given.items() if key in known}, "own": own}}
+
+
 def _explain_seeds(seeds: Any) -> str:
     return f"seeds: got {seeds!r}, allowed is a count of at least 1 or a list of different numbers of at least 0"
 
 
-def _explain(error: Any) -> str:
-    key = ".".join(map(str, error["loc"]))
+def _explain(error: Any, prefix: str = "", own: Sequence[str] = ()) -> str:
+    key = prefix + ".".join(map(str, error["loc"]))
     if error["type"] == "unexpected_keyword_argument":
-        return f"{key}: no such key{nearest(key, [name for name, _ in keys()])}"
+        return f"{key}: no such key{nearest(key, [*own, *(name for name, _ in keys())])}"
     if error["type"] == "missing":
         return f"{key}: missing"
     message = error["msg"].replace("Input should be", "allowed is").replace("greater than or equal to", "at least")
     allowed = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
     return f"{key}: got {error['input']!r}, {message}{nearest(str(error['input']), allowed)}"
-
-
-def check_overrides(overrides: list[str]) -> None:
-    """Raises UserError for an override whose key or group choice does not exist, with the nearest one that does."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import OverrideParseException
-
-    try:
-        parsed = OverridesParser.create().parse_overrides(overrides)
-    except OverrideParseException as error:
-        raise UserError(f"cannot read '{error.override}': write key=value") from None
-    allowed = [*GROUPS, *(name for name, _ in keys())]
-    for override in parsed:
-        key = override.key_or_group
-        if key.split(".")[0].split("/")[0] == "hydra" or key.startswith("env.kwargs."):
-            continue
-        if key in GROUPS:
-            values = override.sweep_iterator() if override.is_sweep_override() else [override.value()]
-            for value in map(str, values):
-                if value not in choices(key):
-                    raise UserError(
-                        f"{key}: got '{value}', allowed is {', '.join(choices(key))}{nearest(value, choices(key))}"
-                        + (" or any Gymnasium id by env.id=" if key == "env" else "")
-                    )
-        elif key not in allowed:
-            raise UserError(f"{key}: no such key{nearest(key, allowed)} (python -m pgbench --help lists them)")
-
-
-def compose(overrides: list[str]) -> Config:
-    """The job's config from `key=value` overrides, as the command line takes them. Raises UserError."""
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    check_overrides(overrides)
-    try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            composed = OmegaConf.to_container(hydra_compose("config", overrides), resolve=True)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(" ".join(str(error).split())) from None
-    assert isinstance(composed, dict)
-    return validate({str(key): value for key, value in composed.items()})

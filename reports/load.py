@@ -15,7 +15,7 @@ import pandas as pd
 import yaml
 
 from pgbench.errors import UserError
-from pgbench.records import (
+from pgbench.runs.records import (
     CONFIG,
     EPISODES,
     EPISODES_FILE,
@@ -39,7 +39,7 @@ COUNTS = ("iteration", "env_steps", "episodes", "terminated")
 def load_runs(directories: Directories) -> pd.DataFrame:
     """A row a record (one iteration of one seed), below one directory or several.
 
-    Columns: those of `load_seeds`, those of metrics.csv (`pgbench.records.METRICS`) and `seconds`.
+    Columns: those of `load_seeds`, those of metrics.csv (`pgbench.runs.records.METRICS`) and `seconds`.
     `episode_return` is the mean of the last 100 finished episodes. Seeds without a record yet have no row.
     Raises UserError.
     """
@@ -47,7 +47,7 @@ def load_runs(directories: Directories) -> pd.DataFrame:
 
 
 def load_episodes(directories: Directories) -> pd.DataFrame:
-    """A row a finished episode: the columns of `load_seeds` and `pgbench.records.EPISODES`. Raises UserError."""
+    """A row a finished episode: the columns of `load_seeds` and `pgbench.runs.records.EPISODES`. Raises UserError."""
     seeds = load_seeds(directories)
     return _join(seeds, [_read(Path(path) / EPISODES_FILE, EPISODES) for path in seeds["directory"]])
 
@@ -92,7 +92,7 @@ def read_runs(seeds: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_measurements(seeds: pd.DataFrame) -> pd.DataFrame:
-    """What `measure=...` measured of the seeds of `load_seeds`: a row a number, `pgbench.records.MEASUREMENTS`."""
+    """What `measure=...` measured of the seeds of `load_seeds`: a row a number, `pgbench.runs.records.MEASUREMENTS`."""
     frames = []
     for path in map(Path, seeds["directory"]):
         file = path / MEASUREMENTS_FILE

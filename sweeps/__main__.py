@@ -1,4 +1,4 @@
-"""`python -m sweeps`: runs a sweep, or goes on with it."""
+"""`python -m sweeps`: runs a sweep, or resumes it."""
 
 import shlex
 import signal
@@ -8,21 +8,27 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from pgbench.composition import check
+from pgbench.composition import split as split_arguments
 from pgbench.errors import UserError
+from pgbench.runs.code import take_stock
 from sweeps.expand import descriptions, expand, load
 from sweeps.options import describe, parse
 
-TRAINER = "pgbench.job"
+TRAINER = "pgbench.runs.job"
 """The module that trains: `run_job(config, seeds)`, `stop`, `Interrupted`. Imported in workers only: it needs torch."""
 
 
 def main(arguments: Sequence[str], trainer: str = TRAINER) -> int:
     """Gives the exit status: 0 all done, 1 some failed, 2 a mistake in the command, 130 or 143 stopped by a signal."""
-    if {"-h", "--help"} & set(arguments):
-        print(describe(descriptions()))
-        return 0
     try:
-        return run(arguments, trainer)
+        overrides, config_dirs, flags = split_arguments(arguments)
+        if {"-h", "--help"} & set(flags):
+            print(describe(descriptions(config_dirs)))
+            return 0
+        if flags:
+            raise UserError(f"{flags[0]}: no such option; write key=value, --config-dir DIR or --help")
+        return run(arguments, overrides, config_dirs, trainer)
     except UserError as error:
         print(f"sweeps: error: {error}", file=sys.stderr)
         return 2
@@ -31,7 +37,7 @@ def main(arguments: Sequence[str], trainer: str = TRAINER) -> int:
         return 2
 
 
-def run(arguments: Sequence[str], trainer: str) -> int:
+def run(arguments: Sequence[str], given: Sequence[str], config_dirs: Sequence[str], trainer: str) -> int:
     """Expands, plans, drives, closes; `main` says what it gives. Raises UserError before anything is trained."""
     from rich.console import Console
 
@@ -42,20 +48,27 @@ def run(arguments: Sequence[str], trainer: str) -> int:
     from sweeps.state import mark_pending
 
     begun = time.monotonic()
-    options, overrides = parse(arguments)
+    check([], config_dirs)
+    options, overrides = parse(given)
     if options.sweep is None and not overrides:
-        raise UserError(f"sweep: missing, allowed is {', '.join(descriptions())} or the path of a YAML file")
-    sweep = load(options.sweep) if options.sweep else {}
+        raise UserError(f"sweep: missing, allowed is {', '.join(descriptions(config_dirs))} or the path of a YAML file")
+    sweep = load(options.sweep, config_dirs) if options.sweep else {}
     if "search" in sweep:
         from sweeps.search.command import search
 
-        return search(sweep, options, overrides, arguments, trainer)
-    jobs = resolve(expand(sweep, {**overrides, "output_dir": [str(writable(options.output_dir))]}))
+        return search(sweep, options, overrides, config_dirs, arguments, trainer)
+    asked = expand(sweep, {**overrides, "output_dir": [str(writable(options.output_dir))]})
+    jobs = resolve(asked, config_dirs)
 
     stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop.receive)
-    show = Progress(jobs, Console())
+    console = Console()
+    if len(jobs) < len(asked):
+        console.print(f"{len(asked)} jobs are {len(jobs)}: the others differ in nothing that their algorithm reads")
+    for line in take_stock((job, job.seed_list) for job in jobs):
+        console.print(line, highlight=False)
+    show = Progress(jobs, console)
     units = split([(job, show.open_seeds(job)) for job in jobs], options.n_jobs, options.seeds_per_process)
     failed = 0
     if units:
@@ -70,7 +83,7 @@ def run(arguments: Sequence[str], trainer: str) -> int:
     show.console.print(show.table())
     show.say(f"{show.line()} · took {duration(time.monotonic() - begun)} · records in {options.output_dir}")
     if failed or stop:
-        show.say(f"the same command goes on with what is not done: python -m sweeps {shlex.join(arguments)}")
+        show.say(f"re-run the same command to resume what is not done: python -m sweeps {shlex.join(arguments)}")
     return 128 + stop.signal if stop.signal else int(failed > 0)
 
 

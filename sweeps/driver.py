@@ -8,8 +8,8 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import Protocol
 
-from pgbench.lock import Held, lock
-from pgbench.records import read_status, seed_dir
+from pgbench.runs.lock import Held, lock
+from pgbench.runs.records import read_status, seed_dir
 from sweeps.backends import Backend
 from sweeps.options import Options
 from sweeps.plan import Unit

@@ -15,7 +15,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from pgbench.config import CONF, choices, nearest
+from pgbench.composition import choices
+from pgbench.config import CONF, nearest
 from pgbench.errors import UserError
 from sweeps.options import check_key
 
@@ -23,15 +24,16 @@ Overrides = dict[str, Any]
 BLOCK = ("set", "grid", "zip")
 
 
-def load(name: str) -> dict[str, Any]:
-    """The sweep of that name in conf/sweep, or in that YAML file. Raises UserError where there is none."""
+def load(name: str, config_dirs: Sequence[str] = ()) -> dict[str, Any]:
+    """The sweep of that name in conf/sweep or sweep/ of one's own directories, or in that YAML file. Raises UserError
+    where there is none."""
     from omegaconf import OmegaConf
 
-    path = Path(name) if name.endswith((".yaml", ".yml")) or "/" in name else CONF / "sweep" / f"{name}.yaml"
+    path = Path(name) if name.endswith((".yaml", ".yml")) or "/" in name else _file(name, config_dirs)
     try:
         loaded = OmegaConf.to_container(OmegaConf.create(path.read_text()), resolve=True)
     except FileNotFoundError:
-        known = choices("sweep")
+        known = choices("sweep", config_dirs)
         allowed = f"{', '.join(known)} or the path of a YAML file"
         raise UserError(f"sweep: got '{name}', allowed is {allowed}{nearest(name, known)}") from None
     except Exception as error:  # unreadable, not UTF-8, not YAML: one line each
@@ -41,13 +43,19 @@ def load(name: str) -> dict[str, Any]:
     return {str(key): value for key, value in loaded.items()}
 
 
-def descriptions() -> dict[str, str]:
-    """Each sweep in conf/sweep with its description."""
+def _file(name: str, config_dirs: Sequence[str]) -> Path:
+    places = [*map(Path, config_dirs), CONF]
+    files = [place / "sweep" / f"{name}.yaml" for place in places]
+    return next((file for file in files if file.exists()), files[-1])
+
+
+def descriptions(config_dirs: Sequence[str] = ()) -> dict[str, str]:
+    """Each sweep that has a name, with its description."""
     import yaml
 
-    return {
-        name: yaml.safe_load((CONF / "sweep" / f"{name}.yaml").read_text())["description"] for name in choices("sweep")
-    }
+    names = choices("sweep", config_dirs)
+    found = {name: yaml.safe_load(_file(name, config_dirs).read_text(encoding="utf-8")) for name in names}
+    return {name: str(content.get("description", "")) for name, content in found.items()}
 
 
 def expand(sweep: Mapping[str, Any], command_line: Mapping[str, Sequence[Any]] | None = None) -> list[Overrides]:

@@ -82,7 +82,7 @@ def _override_values(overrides: list[str]) -> dict[str, list[Any]]:
 def check_key(key: str) -> None:
     """Raises UserError with the nearest key there is, unless `key` is a config key or group of a job."""
     allowed = [*GROUPS, *(name for name, _ in keys()), "env.kwargs.*", *(f"search.{name}" for name in SEARCH)]
-    if key not in allowed and not key.startswith("env.kwargs."):
+    if key not in allowed and not key.startswith(("env.kwargs.", "hyperparameters.")):  # the job's schema knows those
         raise UserError(f"{key}: no such key{nearest(key, [*OPTIONS, *allowed])} (python -m sweeps --help lists them)")
 
 
@@ -95,7 +95,7 @@ def describe(sweeps: Mapping[str, str]) -> str:
             "sweeps runs many jobs: expands a sweep into runs, skips those done, trains the others in parallel.",
             "  python -m sweeps sweep=figure1 n_jobs=2 output_dir=runs",
             "  python -m sweeps sweep=comparison output_dir=runs seeds=2 hyperparameters.delta=0.01,0.02",
-            "The same command again goes on where it stopped. Look at it meanwhile: python -m sweeps.status runs",
+            "Re-run the same command to resume. Look at it meanwhile: python -m sweeps.status runs",
             "",
             "== Sweeps ==",
             *(f"  {name:<20}{text}" for name, text in sweeps.items()),

@@ -7,7 +7,8 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from pgbench.config import GROUPS, Config, compose, to_plain, validate
+from pgbench.composition import compose
+from pgbench.config import GROUPS, Config, to_plain, validate
 from pgbench.errors import UserError
 from sweeps.expand import Overrides
 
@@ -31,23 +32,27 @@ class Unit:
         return _seed_cost(self.config) * (len(self.seeds) + LOCKSTEP)
 
 
-def resolve(jobs: Iterable[Overrides]) -> list[Config]:
-    """The config of each job; jobs with the same records are one, with the seeds of both. Raises UserError.
+def resolve(jobs: Iterable[Overrides], config_dirs: Sequence[str] = ()) -> list[Config]:
+    """The config of each job; jobs with the same identity are one, with the seeds of both and the more steps.
+
+    A grid over a key that an algorithm does not read thus trains it once. Raises UserError.
 
     Hydra composes each distinct choice of groups once; values are set without it, so 10,000 jobs take seconds.
     """
     found: dict[str, Config] = {}
     for overrides in jobs:
-        config = _config(overrides)
+        config = _config(overrides, tuple(config_dirs))
         same = found.setdefault(config.job_name, config)
         if same is not config:
             seeds = tuple(sorted({*same.seed_list, *config.seed_list}))
-            found[config.job_name] = replace(same, seeds=seeds)
+            steps = max(same.total_steps, config.total_steps)
+            snapshots = tuple(sorted({*same.snapshots, *config.snapshots}))
+            found[config.job_name] = replace(same, seeds=seeds, total_steps=steps, snapshots=snapshots)
     return list(found.values())
 
 
-def _config(overrides: Overrides) -> Config:
-    values = _base(tuple((key, str(value)) for key, value in overrides.items() if key in GROUPS))
+def _config(overrides: Overrides, config_dirs: tuple[str, ...]) -> Config:
+    values = _base(tuple((key, str(value)) for key, value in overrides.items() if key in GROUPS), config_dirs)
     for key, value in overrides.items():
         if key not in GROUPS:
             values = _with(values, key, value)
@@ -55,8 +60,8 @@ def _config(overrides: Overrides) -> Config:
 
 
 @cache
-def _base(groups: tuple[tuple[str, str], ...]) -> dict[str, Any]:
-    plain: dict[str, Any] = to_plain(compose([f"{group}={choice}" for group, choice in groups]))
+def _base(groups: tuple[tuple[str, str], ...], config_dirs: tuple[str, ...]) -> dict[str, Any]:
+    plain: dict[str, Any] = to_plain(compose([f"{group}={choice}" for group, choice in groups], config_dirs))
     return plain
 
 

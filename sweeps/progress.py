@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pgbench.config import Config
-from pgbench.records import ERROR, read_status, seed_dir
+from pgbench.runs.records import ERROR, is_over, read_status, seed_dir
 from sweeps.plan import Unit
-from sweeps.state import KEPT, Outcome
+from sweeps.state import Outcome
 
 LOOK_SECONDS = 1.0  # between two looks at the running runs
 LINE_SECONDS = 5.0  # between two lines where there is no terminal
@@ -60,7 +60,7 @@ class Progress:
 
     def open_seeds(self, job: Config) -> list[int]:
         """The seeds of a job that are neither done nor diverged."""
-        return [seed for seed in job.seed_list if self.runs[job.job_name, seed].state not in KEPT]
+        return [seed for seed in job.seed_list if self.runs[job.job_name, seed].state not in ("done", "diverged")]
 
     def started(self, unit: Unit) -> None:
         self._set(unit, "running")
@@ -160,7 +160,7 @@ class Progress:
     def _look(self, run: Run, state: str) -> None:
         """Reads a run's status.json; `state` is where it stands here if it is not over."""
         read = read_status(self._directory(run))
-        over = read["status"] in KEPT
+        over = is_over(read, self.jobs[run[0]].total_steps)
         self.runs[run] = Seen(read["status"] if over else state, read.get("env_steps", 0), read.get("seconds", 0.0))
 
     def _directory(self, run: Run) -> Path:

@@ -1,6 +1,6 @@
 """The state machine of a run, whole.
 
-    pending ──> running ──> done         kept: never trained again
+    pending ──> running ──> done         kept: not trained again, unless more steps are asked for
                  ^ │ │ └──> diverged     kept: a result, not a failure
                  │ │ └────> failed ──┐
                  │ └── process gone  │   the same command trains it again, from its last checkpoint
@@ -20,11 +20,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pgbench.lock import Held, lock
-from pgbench.records import ERROR, STATUS, read_status, seed_dir, write_atomic, write_status
+from pgbench.files import write_atomic
+from pgbench.runs.lock import Held, lock
+from pgbench.runs.records import ERROR, STATUS, read_status, seed_dir, write_status
 from sweeps.plan import Unit
 
-KEPT = ("done", "diverged")
 ENDS = {
     "finished": "each seed is done or diverged",
     "held": "another process trains some seeds; the others are done or diverged",

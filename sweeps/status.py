@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pgbench.errors import UserError
-from pgbench.lock import holder
-from pgbench.records import ERROR, STATUS, read_status
+from pgbench.runs.lock import holder
+from pgbench.runs.records import ERROR, STATUS, read_status
 
 STATES = ("done", "diverged", "running", "stopped", "pending", "failed")
 LISTED = 20  # failures and stopped runs told one by one
@@ -82,7 +82,7 @@ def report(directory: Path) -> str:
     lines = [
         f"failed: {_name(run)}: {run.read.get('message', '')} ({run.directory / ERROR})" for run in failed[:LISTED]
     ]
-    lines += [f"stopped: {_name(run)}: {_last(run)}; the same command goes on with it" for run in stopped[:LISTED]]
+    lines += [f"stopped: {_name(run)}: {_last(run)}; re-run its command to resume it" for run in stopped[:LISTED]]
     more = max(0, len(failed) - LISTED) + max(0, len(stopped) - LISTED)
     return "\n".join([capture.get().rstrip(), *lines, *([f"... and {more} more"] if more else [])])
 

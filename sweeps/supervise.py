@@ -17,7 +17,7 @@ from typing import Any
 
 from joblib.externals.loky import ProcessPoolExecutor
 
-from pgbench.records import read_status, seed_dir
+from pgbench.runs.records import read_status, seed_dir
 from sweeps.plan import Unit
 from sweeps.state import Outcome, withdrawn
 from sweeps.worker import prepare, start, train

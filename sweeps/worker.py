@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from typing import Any
 
 from pgbench.errors import UserError
-from pgbench.lock import Held, lock
-from pgbench.records import seed_dir
+from pgbench.runs.lock import Held, lock
+from pgbench.runs.records import seed_dir
 from sweeps.plan import Unit
 from sweeps.state import record_failure
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from pgbench.config import Config, compose
+from pgbench.composition import compose
+from pgbench.config import Config
 
 SMALL = (
     "hyperparameters.n_envs=4",

@@ -1,6 +1,8 @@
 """Imports run one way: reports and sweeps know pgbench, pgbench knows neither; W&B lives in one file."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,7 +45,8 @@ def test_reports_knows_only_the_records_of_pgbench() -> None:
     for path in sources("reports"):
         for name in imports(path):
             if name.split(".")[0] == "pgbench" and name != "pgbench":
-                assert name.split(".")[1] in ("records", "errors"), f"{path} imports {name}"
+                known = ("pgbench.runs.records", "pgbench.runs.find", "pgbench.errors")
+                assert name.startswith(known), f"{path} imports {name}"
 
 
 def test_wandb_is_imported_in_one_file() -> None:
@@ -53,17 +56,49 @@ def test_wandb_is_imported_in_one_file() -> None:
     assert users == {"tracking.py"}
 
 
+# From the ground up: each floor imports from those below it, and from itself.
+FLOORS = (
+    ("errors",),
+    ("files", "tensors", "maths"),
+    ("config",),
+    ("policy",),
+    ("experience",),
+    ("learning",),
+    ("algorithms",),
+    ("after",),
+    ("runs",),
+    ("api", "commands"),
+    ("__main__", "evaluate", "measure", "play"),
+)
+
+
+def floor(name: str) -> int:
+    """Which floor a module of pgbench, or a name in one, stands on."""
+    part = name.split(".")[1]
+    (found,) = [number for number, parts in enumerate(FLOORS) if part in parts]
+    return found
+
+
+def test_each_floor_imports_from_those_below() -> None:
+    root = ROOT / "pgbench"
+    for path in sources("pgbench"):
+        if path.parent == root and path.stem == "__init__":
+            continue  # the door: it opens the interface with its first use
+        mine = floor(f"pgbench.{path.relative_to(root).parts[0].removesuffix('.py')}")
+        for name in imports(path):
+            if name.startswith("pgbench.") and name != "pgbench.__version__":
+                assert floor(name) <= mine, f"{path} imports {name}"
+
+
 def test_the_mathematics_knows_no_disk_and_no_config_file() -> None:
-    for name in ("returns", "natural", "networks", "distributions", "optimizers"):
-        for imported in imports(ROOT / "pgbench" / f"{name}.py"):
-            assert imported.split(".")[0] in (
-                "numpy",
-                "torch",
-                "pgbench",
-                "collections",
-                "dataclasses",
-                "itertools",
-                "math",
-                "typing",
-            )
-            assert not imported.startswith(("pgbench.records", "pgbench.config", "pgbench.job"))
+    for path in sources("pgbench/maths"):
+        for imported in imports(path):
+            allowed = ("numpy", "torch", "pgbench", "collections", "dataclasses", "itertools", "math", "typing")
+            assert imported.split(".")[0] in allowed, f"{path} imports {imported}"
+            assert not imported.startswith("pgbench") or imported.startswith("pgbench.maths")
+
+
+def test_what_reads_records_imports_no_torch() -> None:
+    """So that drivers of sweeps and reports start at once."""
+    code = "import sys, pgbench, pgbench.runs.code, pgbench.runs.find, pgbench.config; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

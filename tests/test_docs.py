@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pgbench.records import EPISODES, MEASUREMENTS, METRICS, TIMES
+from pgbench.runs.records import EPISODES, MEASUREMENTS, METRICS, TIMES
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

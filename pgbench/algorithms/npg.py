@@ -9,32 +9,34 @@ with x = F^-1 g from conjugate gradient on F x = g, which needs only products F 
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
-from pgbench.advantages import estimate
 from pgbench.config import Config, Hyperparameters
-from pgbench.critic import Metrics, fit_critic
-from pgbench.natural import conjugate_gradient, dot, fisher_vector_product, natural_step
-from pgbench.rollout import Rollout
-from pgbench.state import State
-from pgbench.surrogate import Surrogate
+from pgbench.experience.rollout import Rollout
+from pgbench.learning.advantages import estimate
+from pgbench.learning.critic import fit_critic
+from pgbench.learning.learner import Learner
+from pgbench.learning.surrogate import Metrics, Surrogate
+from pgbench.maths.natural import conjugate_gradient, dot, fisher_vector_product, natural_step
 
 
 def natural_gradient_step(surrogate: Surrogate, g: Tensor, hp: Hyperparameters) -> tuple[Tensor, Metrics]:
-    """d [S, P], lines 6 and 7 of Algorithm 2, with (F + c I) x = g for a damping c."""
-    fisher = fisher_vector_product(surrogate.linear, surrogate.policy.distribution)
+    """d [P], lines 6 and 7 of Algorithm 2, with (F + c I) x = g for a damping c."""
+    fisher = fisher_vector_product(surrogate.linear, surrogate.distribution)
     x, residual = conjugate_gradient(lambda v: fisher(v) + hp.cg_damping * v, g, hp.cg_iterations)
     return natural_step(x, g, hp.delta), {"cg_residual": residual, "natural_norm": dot(g, x)}
 
 
-def update(state: State, rollout: Rollout, config: Config) -> tuple[State, Metrics]:
-    """One iteration of NPG for all seeds; each metric is [S]."""
-    batch = estimate(state, rollout, config)
-    state, critic_metrics = fit_critic(state, batch, config)
+@torch.inference_mode()  # no autograd: the derivatives are written out
+def update(learner: Learner, rollout: Rollout, config: Config) -> tuple[Learner, Metrics]:
+    """One iteration of NPG."""
+    batch = estimate(learner, rollout, config)
+    learner, critic_metrics = fit_critic(learner, batch, config)
 
-    surrogate = Surrogate(state, batch)
+    surrogate = Surrogate(learner, batch)
     g = surrogate.gradient()
     step, step_metrics = natural_gradient_step(surrogate, g, config.hyperparameters)
-    theta = state.theta + step
+    theta = learner.theta + step
 
-    return replace(state, theta=theta), critic_metrics | step_metrics | surrogate.diagnostics(g, theta)
+    return replace(learner, theta=theta), critic_metrics | step_metrics | surrogate.diagnostics(g, theta)

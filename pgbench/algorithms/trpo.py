@@ -9,28 +9,31 @@ with the first i in 0..L for which L(theta_k, theta_k+1) >= 0 and KL(theta_k || 
 
 from dataclasses import replace
 
-from pgbench.advantages import estimate
+import torch
+
 from pgbench.algorithms.npg import natural_gradient_step
 from pgbench.config import Config
-from pgbench.critic import Metrics, fit_critic
-from pgbench.natural import dot, line_search
-from pgbench.rollout import Rollout
-from pgbench.state import State
-from pgbench.surrogate import Surrogate
+from pgbench.experience.rollout import Rollout
+from pgbench.learning.advantages import estimate
+from pgbench.learning.critic import fit_critic
+from pgbench.learning.learner import Learner
+from pgbench.learning.surrogate import Metrics, Surrogate
+from pgbench.maths.natural import dot, line_search
 
 
-def update(state: State, rollout: Rollout, config: Config) -> tuple[State, Metrics]:
-    """One iteration of TRPO for all seeds; each metric is [S]."""
+@torch.inference_mode()  # no autograd: the derivatives are written out
+def update(learner: Learner, rollout: Rollout, config: Config) -> tuple[Learner, Metrics]:
+    """One iteration of TRPO."""
     hp = config.hyperparameters
-    batch = estimate(state, rollout, config)
-    state, critic_metrics = fit_critic(state, batch, config)
+    batch = estimate(learner, rollout, config)
+    learner, critic_metrics = fit_critic(learner, batch, config)
 
-    surrogate = Surrogate(state, batch)
+    surrogate = Surrogate(learner, batch)
     g = surrogate.gradient()
     step, step_metrics = natural_gradient_step(surrogate, g, hp)
     theta, accepted, tries = line_search(
         surrogate.evaluate,
-        state.theta,
+        learner.theta,
         step,
         dot(g, step),
         delta=hp.delta,
@@ -38,6 +41,7 @@ def update(state: State, rollout: Rollout, config: Config) -> tuple[State, Metri
         shrink=hp.line_search_shrink,
         accept=hp.line_search_accept,
     )
-    search_metrics = {"line_search_accepted": accepted, "line_search_steps": tries}
+    search_metrics: Metrics = {"line_search_accepted": int(accepted), "line_search_steps": tries}
 
-    return replace(state, theta=theta), critic_metrics | step_metrics | search_metrics | surrogate.diagnostics(g, theta)
+    metrics = critic_metrics | step_metrics | search_metrics | surrogate.diagnostics(g, theta)
+    return replace(learner, theta=theta), metrics

@@ -5,23 +5,26 @@ g = 1/B sum_t A_t grad log pi(a_t | s_t),    theta_k+1 = theta_k + alpha g    (o
 
 from dataclasses import replace
 
-from pgbench.advantages import estimate
+import torch
+
 from pgbench.config import Config
-from pgbench.critic import Metrics, fit_critic
-from pgbench.rollout import Rollout
-from pgbench.state import State
-from pgbench.surrogate import Surrogate
+from pgbench.experience.rollout import Rollout
+from pgbench.learning.advantages import estimate
+from pgbench.learning.critic import fit_critic
+from pgbench.learning.learner import Learner
+from pgbench.learning.surrogate import Metrics, Surrogate
 
 
-def update(state: State, rollout: Rollout, config: Config) -> tuple[State, Metrics]:
-    """One iteration of REINFORCE or VPG for all seeds; each metric is [S]."""
+@torch.inference_mode()  # no autograd: the derivatives are written out
+def update(learner: Learner, rollout: Rollout, config: Config) -> tuple[Learner, Metrics]:
+    """One iteration of REINFORCE or VPG."""
     hp = config.hyperparameters
-    batch = estimate(state, rollout, config)
-    state, critic_metrics = fit_critic(state, batch, config)
+    batch = estimate(learner, rollout, config)
+    learner, critic_metrics = fit_critic(learner, batch, config)
 
-    surrogate = Surrogate(state, batch)
+    surrogate = Surrogate(learner, batch)
     g = surrogate.gradient()
-    adam, step = state.policy_adam.step(g, hp.learning_rate)
-    theta = state.theta + (step if hp.optimizer == "adam" else hp.learning_rate * g)
+    adam, step = learner.policy_adam.step(g, hp.learning_rate)
+    theta = learner.theta + (step if hp.optimizer == "adam" else hp.learning_rate * g)
 
-    return replace(state, theta=theta, policy_adam=adam), critic_metrics | surrogate.diagnostics(g, theta)
+    return replace(learner, theta=theta, policy_adam=adam), critic_metrics | surrogate.diagnostics(g, theta)

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pgbench.config import keys, nearest
 from pgbench.errors import UserError
-from pgbench.lock import Held, lock
-from pgbench.records import write_atomic
+from pgbench.files import write_atomic
+from pgbench.runs.lock import Held, lock
 from sweeps.expand import expand
 from sweeps.options import Options
 from sweeps.search import schema
@@ -24,13 +25,14 @@ def search(
     sweep: Mapping[str, Any],
     options: Options,
     overrides: Mapping[str, Sequence[Any]],
+    config_dirs: Sequence[str],
     arguments: Sequence[str],
     trainer: str,
 ) -> int:
     """Searches every job of a sweep, confirms, writes tables and winners. Gives the exit status. Raises UserError."""
     from sweeps.__main__ import writable
 
-    subjects = plan(sweep, overrides, Path(options.output_dir).expanduser().resolve())
+    subjects = plan(sweep, overrides, Path(options.output_dir).expanduser().resolve(), tuple(config_dirs))
     directory = writable(options.output_dir)
     try:
         with lock(directory):
@@ -39,7 +41,12 @@ def search(
         raise UserError(f"output_dir: {error} searches in {directory}; wait for it, or choose another one") from None
 
 
-def plan(sweep: Mapping[str, Any], overrides: Mapping[str, Sequence[Any]], directory: Path) -> list[Subject]:
+def plan(
+    sweep: Mapping[str, Any],
+    overrides: Mapping[str, Sequence[Any]],
+    directory: Path,
+    config_dirs: tuple[str, ...] = (),
+) -> list[Subject]:
     """The studies of a sweep file: one for each of its jobs. Raises UserError."""
     ours = {key: values for key, values in overrides.items() if key.startswith("search.")}
     wanted = schema.read(sweep["search"], ours)
@@ -48,7 +55,14 @@ def plan(sweep: Mapping[str, Any], overrides: Mapping[str, Sequence[Any]], direc
     space, jobs = parse_space(wanted.space), expand(common, others)
     if any("seeds" in job for job in jobs):
         raise UserError("seeds: a search has search.seeds and search.confirm.seeds; set these")
-    subjects = [subject(job, wanted, space, directory) for job in jobs]
+    subjects = [subject(job, wanted, space, directory, config_dirs) for job in jobs]
+    known = [name for name, _ in keys()]
+    for key in (dimension.key for dimension in space):  # own keys are known to the algorithm that reads them
+        if key not in known and not any(key == kept.key for each in subjects for kept in each.space):
+            raise UserError(f"search.space.{key}: no such key{nearest(key, known)}")
+    for each in subjects:
+        if not each.space:
+            raise UserError(f"search.space: {each.name} reads none of {', '.join(d.key for d in space)}")
     names = [each.name for each in subjects]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise UserError(f"jobs: {len(names)} jobs, but {', '.join(sorted(repeated))} more than once; one study each")

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import yaml
 
-from pgbench.config import Config, to_plain
-from pgbench.records import read_status, seed_dir
+from pgbench.config import Config
+from pgbench.runs.records import is_over, read_status, seed_dir
 from sweeps.search.objective import Array, pooled, read_curve
 from sweeps.search.space import Params
 from sweeps.search.study import CONFIRMATION, Study
-from sweeps.state import KEPT
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -69,7 +68,7 @@ def scores(candidate: Candidate, study: Study) -> dict[int, float]:
         each = [
             objective.score(read_curve(seed_dir(job.job_dir, seed)), job.total_steps)
             for job, objective in zip(candidate.jobs, study.subject.objectives, strict=True)
-            if read_status(seed_dir(job.job_dir, seed))["status"] in KEPT
+            if is_over(read_status(seed_dir(job.job_dir, seed)), job.total_steps)
         ]
         if len(each) == len(candidate.jobs) and np.isfinite(each).all():
             found[seed] = float(np.mean(each))
@@ -106,10 +105,14 @@ def interval(sample: Array, statistic: str, other: Array | None = None, seed: in
 
 
 def winner_file(name: str, config: Config, other: Params, provenance: dict[str, Any]) -> str:
-    """A hyperparameters file with all values of a config, and where they come from as its comment."""
-    values = {**to_plain(config.hyperparameters), "name": name}
+    """A hyperparameters file with all values that a config's records depend on; its comment says where from.
+
+    `other`: values of the winner that are no hyperparameters, to be given beside the file.
+    """
     said = yaml.safe_dump(provenance, sort_keys=False, width=110, default_flow_style=None)
     if other:
         said += "use it with: " + " ".join(f"{key}={value}" for key, value in other.items()) + "\n"
     comment = "".join(f"# {line}".rstrip() + "\n" for line in said.splitlines())
-    return comment + yaml.safe_dump({"name": name, **values}, sort_keys=False, default_flow_style=None)
+    values = {**config.recorded["hyperparameters"], "name": name}
+    content = {"defaults": ["default", "_self_"], "name": name, **values}
+    return comment + yaml.safe_dump(content, sort_keys=False, default_flow_style=None)

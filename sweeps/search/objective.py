@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pgbench.errors import UserError
-from pgbench.records import METRICS_FILE
+from pgbench.runs.records import METRICS_FILE
 
 Array = NDArray[np.float64]
 WINDOW = 100  # episodes a return must be the mean of before it counts as reaching a threshold

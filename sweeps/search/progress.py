@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pgbench.records import seed_dir
+from pgbench.runs.records import seed_dir
 from sweeps.plan import Unit
 from sweeps.progress import Progress, Run, duration
 from sweeps.search.confirmation import ranked

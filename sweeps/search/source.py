@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from pgbench.config import Config
 from pgbench.errors import UserError
-from pgbench.records import read_status, seed_dir
+from pgbench.runs.code import take_stock
+from pgbench.runs.records import is_over, read_status, seed_dir
 from sweeps.plan import Unit, split
 from sweeps.search.confirmation import Candidate, candidates
 from sweeps.search.objective import Objective, pooled, read_curve
 from sweeps.search.pruners import ALONG
 from sweeps.search.study import TRIALS, Study
-from sweeps.state import KEPT, WITHDRAWN, mark_pending, withdraw
+from sweeps.state import WITHDRAWN, mark_pending, withdraw
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -122,6 +123,7 @@ class StudySource:
         for config, seed, _ in each.runs:
             if not _done(config, seed):
                 left.setdefault(config.job_name, (config, []))[1].append(seed)
+        take_stock(left.values())
         workers = max(1, self.slots // max(1, self.search.batch or self.slots))
         self._add(split(list(left.values()), workers, 1 if self.search.pruner == "wilcoxon" else self.size))
 
@@ -216,6 +218,7 @@ class StudySource:
             for config in candidate.jobs:
                 if seeds := [seed for seed in config.seed_list if not _done(config, seed)]:
                     todo.append((config, seeds))
+        take_stock(todo)
         self._add(split(todo, self.slots, self.size))
 
 
@@ -261,10 +264,10 @@ def cost(runs: Sequence[Run]) -> dict[str, float]:
 
 
 def _done(config: Config, seed: int) -> bool:
-    return read_status(seed_dir(config.job_dir, seed))["status"] in KEPT
+    return is_over(read_status(seed_dir(config.job_dir, seed)), config.total_steps)
 
 
 def _reached(config: Config, seed: int) -> float:
     """How far a run has come, environment steps; infinity once it is over."""
     read = read_status(seed_dir(config.job_dir, seed))
-    return math.inf if read["status"] in KEPT else float(read.get("env_steps", 0))
+    return math.inf if is_over(read, config.total_steps) else float(read.get("env_steps", 0))

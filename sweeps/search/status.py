@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pgbench.errors import UserError
-from pgbench.lock import holder
+from pgbench.runs.lock import holder
 from sweeps.search.samplers import INSTALL
 from sweeps.search.study import CONFIRMATION, JOURNAL, PLAN, STATES, TRIALS
 from sweeps.status import LISTED, scan

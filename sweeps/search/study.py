@@ -43,6 +43,7 @@ class Subject:
     search: Search
     space: tuple[Dimension, ...]
     directory: Path
+    config_dirs: tuple[str, ...] = ()
 
     @cached_property
     def base(self) -> list[Config]:
@@ -71,7 +72,7 @@ class Subject:
         """The jobs of a setting, one a task. Raises UserError."""
         common = {**self.job, **params, "seeds": list(seeds), "output_dir": str(self.directory / where)}
         tasks = [{"env": env} for env in self.search.tasks] if self.search.tasks else [{}]
-        return [job for task in tasks for job in resolve([{**common, **task}])]
+        return [job for task in tasks for job in resolve([{**common, **task}], self.config_dirs)]
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -80,18 +81,24 @@ class Subject:
         if search["sampler"] not in ("grid", "qmc"):
             search.pop("trials")
         space = {dimension.key: dimension.plain() for dimension in self.space}
-        jobs = [config.identity for config in self.base]
-        plain: dict[str, Any] = json.loads(json.dumps({"search": search, "space": space, "jobs": to_plain(jobs)}))
+        jobs, steps = [config.identity for config in self.base], [config.total_steps for config in self.base]
+        plain: dict[str, Any] = json.loads(
+            json.dumps({"search": search, "space": space, "jobs": to_plain(jobs), "steps": steps})
+        )
         return plain
 
 
-def subject(job: Overrides, search: Search, space: tuple[Dimension, ...], directory: Path) -> Subject:
+def subject(
+    job: Overrides,
+    search: Search,
+    space: tuple[Dimension, ...],
+    directory: Path,
+    config_dirs: tuple[str, ...] = (),
+) -> Subject:
     """The study of a job, its space without what nobody reads. Raises UserError, also for bounds out of range."""
-    whole = Subject(job, search, space, directory)
+    whole = Subject(job, search, space, directory, config_dirs)
     kept = relevant(space, [config for params in deciding(space) for config in _valid(whole, params)])
-    found = Subject(job, search, kept, directory)
-    if not kept:
-        raise UserError(f"search.space: {found.name} reads none of {', '.join(d.key for d in space)}")
+    found = Subject(job, search, kept, directory, config_dirs)
     assert found.objectives  # raises where a threshold is missing
     for dimension in kept:
         if dimension.key.startswith("algorithm."):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pgbench.records import write_atomic
+from pgbench.files import write_atomic
 from sweeps.search.confirmation import Candidate, held_out, interval, scores
 from sweeps.search.source import cost
 from sweeps.search.study import STATES, Study

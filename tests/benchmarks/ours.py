@@ -18,12 +18,12 @@ def ours(algorithm: str, seeds: int, iterations: int, *overrides: str, module: s
 
 
 def build(overrides: Sequence[str]) -> Advance:
-    """A trainer of all seeds in lockstep that writes its records, as `pgbench.job` does between two checkpoints."""
+    """A trainer of all seeds in lockstep that writes its records, as a job does between two checkpoints."""
     import torch
 
-    from pgbench.config import compose
-    from pgbench.records import Records, seed_dir
-    from pgbench.train import Trainer
+    from pgbench.composition import compose
+    from pgbench.runs.records import Records, seed_dir
+    from pgbench.runs.trainer import Trainer
 
     torch.set_num_threads(1)
     config = compose([*overrides, f"total_steps={ENDLESS}"])
@@ -41,10 +41,11 @@ def build(overrides: Sequence[str]) -> Advance:
         before = sum(reached)
         for _ in range(iterations):
             for s, (row, episodes) in trainer.iterate().items():
-                records[s].append(row, episodes, time.monotonic() - started)
+                numbered = [(row["iteration"], *episode) for episode in episodes]
+                records[s].append(row, numbered, time.monotonic() - started)
                 reached[s] = row["env_steps"]
         assert Path(directory.name).exists()
-        assert not trainer.diverged.any()
+        assert not any(trainer.diverged)
         return {"steps": sum(reached) - before}
 
     return advance

@@ -11,14 +11,14 @@ from tests.benchmarks.measure import Advance, Effort, Row, Turn, alternate, comp
 from tests.benchmarks.ours import build, ours
 
 PHASES = {
-    "rollout": ("rollout:Collector.collect",),
-    "advantage": ("advantages:estimate",),
-    "critic": ("critic:fit_critic",),
-    "gradient": ("surrogate:Surrogate.__init__", "surrogate:Surrogate.gradient"),
-    "CG": ("natural:conjugate_gradient",),
-    "line search": ("natural:line_search",),
-    "diagnostics": ("surrogate:Surrogate.diagnostics",),
-    "records": ("records:Records.append",),
+    "rollout": ("experience.collector:Collector.collect",),
+    "advantage": ("learning.advantages:estimate",),
+    "critic": ("learning.critic:fit_critic",),
+    "gradient": ("learning.surrogate:Surrogate.__init__", "learning.surrogate:Surrogate.gradient"),
+    "CG": ("maths.natural:conjugate_gradient",),
+    "line search": ("maths.natural:line_search",),
+    "diagnostics": ("learning.surrogate:Surrogate.diagnostics",),
+    "records": ("runs.records:Records.append",),
     "rest": (),
 }
 ALGORITHMS = ("reinforce", "vpg", "npg", "trpo")
@@ -54,7 +54,7 @@ class Clock:
 
     def install(self) -> None:
         """Puts wrappers in place of pgbench's functions, wherever a module of it has imported them."""
-        importlib.import_module("pgbench.train")
+        importlib.import_module("pgbench.runs.trainer")
         for phase, places in PHASES.items():
             for place in places:
                 module, _, path = place.partition(":")

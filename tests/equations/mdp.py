@@ -10,17 +10,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from equations import textbook
-from equations.learners import random_rows
+from equations.learners import make_learner, random_parameters
 from torch import Tensor
 
-from pgbench.advantages import Batch, estimate
 from pgbench.config import Config
-from pgbench.distributions import Categorical
-from pgbench.networks import MLP
-from pgbench.optimizers import Adam
-from pgbench.rollout import Rollout
-from pgbench.state import Policy, State
-from pgbench.surrogate import Surrogate
+from pgbench.experience.rollout import Rollout
+from pgbench.learning.advantages import Batch, estimate
+from pgbench.learning.learner import Learner
+from pgbench.learning.surrogate import Surrogate
+from pgbench.maths.distributions import Categorical
+from pgbench.maths.networks import MLP
 
 
 @dataclass(frozen=True)
@@ -76,13 +75,11 @@ class Trajectories:
 
     @property
     def live(self) -> np.ndarray:
-        live: np.ndarray = self.rollout.live[0]
-        return live
+        return self.rollout.live
 
     @property
     def actions(self) -> np.ndarray:
-        actions: np.ndarray = self.rollout.actions[0]
-        return actions
+        return self.rollout.actions
 
     def probability(self, pi: Tensor) -> Tensor:
         """P(tau | pi) [N]."""
@@ -107,75 +104,74 @@ def trajectories(mdp: MDP, limit: int | None = None, cut: bool = True) -> Trajec
 
     for s, start in enumerate(mdp.rho.tolist()):
         walk(s, [], start)
-    shape = (1, steps, len(found))
-    states, actions, rewards = np.zeros(shape[1:], int), np.zeros(shape, int), np.zeros(shape)
+    shape = (steps, len(found))
+    states, actions, rewards = np.zeros(shape, int), np.zeros(shape, int), np.zeros(shape)
     terminated, truncated, live = (np.zeros(shape, bool) for _ in range(3))
     onehot = np.eye(n)
     for i, (taken, s_end, _) in enumerate(found):
         for t, (s, a, reward) in enumerate(taken):
-            states[t, i], actions[0, t, i], rewards[0, t, i], live[0, t, i] = s, a, reward, True
-        terminated[0, len(taken) - 1, i] = s_end == n
-        truncated[0, len(taken) - 1, i] = s_end < n and cut
+            states[t, i], actions[t, i], rewards[t, i], live[t, i] = s, a, reward, True
+        terminated[len(taken) - 1, i] = s_end == n
+        truncated[len(taken) - 1, i] = s_end < n and cut
     ends = [onehot[s_end % n] for _, s_end, _ in found]
-    order = np.argwhere(truncated)[:, 2]
+    order = np.argwhere(truncated)[:, 1]
     rollout = Rollout(
-        obs=onehot[states][None],
+        obs=onehot[states],
         actions=actions,
         rewards=rewards,
         terminated=terminated,
         truncated=truncated,
         live=live,
-        next_obs=np.array(ends)[None],
+        next_obs=np.array(ends),
         cut_obs=np.array([ends[i] for i in order]).reshape(-1, n),
     )
     return Trajectories(rollout, states, torch.tensor([probability for *_, probability in found], dtype=torch.float64))
 
 
-def learner(mdp: MDP, seed: int = 0, gamma: float = 1.0) -> State:
-    """A random softmax policy with a hidden layer, one seed, and a linear critic that holds the exact V^gamma."""
+def random_learner(mdp: MDP, seed: int = 0, gamma: float = 1.0) -> Learner:
+    """A random softmax policy with a hidden layer, and a linear critic that holds the exact V^gamma."""
     rng = np.random.default_rng(seed)
-    mlp, critic = MLP((mdp.n, 5, mdp.r.shape[1]), "tanh"), MLP((mdp.n, 1), "tanh")
-    theta, phi = random_rows(mlp, rng, 1), random_rows(critic, rng, 1)
-    v, _ = mdp.values(policy_table(mdp, mlp, theta[0]), gamma)
-    phi.zero_()[0, : mdp.n] = v
-    policy = Policy(mlp, Categorical(mdp.r.shape[1]))
-    return State(policy, critic, theta, Adam.zeros(theta), phi, Adam.zeros(phi))
+    network, critic = MLP((mdp.n, 5, mdp.r.shape[1]), "tanh"), MLP((mdp.n, 1), "tanh")
+    theta = random_parameters(network, rng)
+    v, _ = mdp.values(policy_table(mdp, network, theta), gamma)
+    phi = torch.cat([v, v.new_zeros(1)])  # the bias
+    return make_learner(network, Categorical(mdp.r.shape[1]), theta, critic, phi)
 
 
-def policy_table(mdp: MDP, mlp: MLP, theta: Tensor) -> Tensor:
+def policy_table(mdp: MDP, network: MLP, theta: Tensor) -> Tensor:
     """pi(a | s) [n, A] of parameters theta [P], differentiable in them."""
-    return textbook.network(mlp, theta, torch.eye(mdp.n, dtype=theta.dtype)).softmax(-1)
+    return textbook.network(network, theta, torch.eye(mdp.n, dtype=theta.dtype)).softmax(-1)
 
 
-def table(mdp: MDP, state: State) -> Tensor:
-    """pi(a | s) [n, A] of a learner of one seed."""
-    return policy_table(mdp, state.policy.mlp, state.theta[0])
+def table(mdp: MDP, learner: Learner) -> Tensor:
+    """pi(a | s) [n, A] of a learner."""
+    return policy_table(mdp, learner.network, learner.theta)
 
 
-def exact_gradient(mdp: MDP, state: State, gamma: float = 1.0) -> Tensor:
+def exact_gradient(mdp: MDP, learner: Learner, gamma: float = 1.0) -> Tensor:
     """grad J [P], by differentiating the Bellman equation's solution."""
-    theta = state.theta[0].clone().requires_grad_()
-    return torch.autograd.grad(mdp.performance(policy_table(mdp, state.policy.mlp, theta), gamma), theta)[0]
+    theta = learner.theta.clone().requires_grad_()
+    return torch.autograd.grad(mdp.performance(policy_table(mdp, learner.network, theta), gamma), theta)[0]
 
 
 def weighted(listed: Trajectories, pi: Tensor, batch: Batch) -> Batch:
     """The batch with Phi_t multiplied so that a mean over its B transitions is E_tau[sum_t ...]."""
     probability = listed.probability(pi).expand(listed.live.shape)[torch.from_numpy(listed.live)]
-    return replace(batch, phi=batch.phi * probability * batch.phi.shape[1])
+    return replace(batch, weights=batch.weights * probability * len(batch.weights))
 
 
-def expected_estimate(mdp: MDP, state: State, config: Config, listed: Trajectories | None = None) -> Tensor:
+def expected_estimate(mdp: MDP, learner: Learner, config: Config, listed: Trajectories | None = None) -> Tensor:
     """E_tau[sum_t Phi_t grad log pi] [P], with Phi_t and the gradient as pgbench computes them."""
     listed = listed or trajectories(mdp)
-    batch = weighted(listed, table(mdp, state), estimate(state, listed.rollout, config))
-    return Surrogate(state, batch).gradient()[0]
+    batch = weighted(listed, table(mdp, learner), estimate(learner, listed.rollout, config))
+    return Surrogate(learner, batch).gradient()
 
 
-def expected_weight(mdp: MDP, state: State, config: Config, listed: Trajectories) -> Tensor:
+def expected_weight(mdp: MDP, learner: Learner, config: Config, listed: Trajectories) -> Tensor:
     """E[Phi_0 | s_0, a_0] [n, A], with Phi_0 as pgbench computes it; every trajectory has a step 0."""
-    phi = estimate(state, listed.rollout, config).phi[0, : listed.live.shape[1]]
-    probability = listed.probability(table(mdp, state))
+    weights = estimate(learner, listed.rollout, config).weights[: listed.live.shape[1]]
+    probability = listed.probability(table(mdp, learner))
     index = torch.from_numpy(listed.states[0] * mdp.r.shape[1] + listed.actions[0])
     size = mdp.n * mdp.r.shape[1]
     total = torch.zeros(size).double().index_add(0, index, probability)
-    return (torch.zeros(size).double().index_add(0, index, probability * phi) / total).view(mdp.n, -1)
+    return (torch.zeros(size).double().index_add(0, index, probability * weights) / total).view(mdp.n, -1)

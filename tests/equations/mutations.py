@@ -17,11 +17,17 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("pgbench", "conf", "tests", "pyproject.toml")
 NOT_OF_FORMULAS = ("map", "mutations", "figures")
-SUITE = ("tests/equations", *(f"--ignore=tests/equations/test_{name}.py" for name in NOT_OF_FORMULAS))
+ROOMS = ("identity", "envs", "rollout", "lockstep")
+SUITE = (
+    "tests/equations",
+    *(f"--ignore=tests/equations/test_{name}.py" for name in NOT_OF_FORMULAS),
+    *(f"tests/pgbench/test_{name}.py" for name in ROOMS),
+)
 
 
 class Mutation(NamedTuple):
-    """`old` -> `new` in pgbench/<file>; `tests` is the test file that is asked first, before all of them are."""
+    """`old` -> `new` in pgbench/<file>; `tests` is the test file that is asked first, before all of them are: of
+    tests/equations, or of tests/<folder> where it is `<folder>/<name>`."""
 
     name: str
     file: str
@@ -29,113 +35,142 @@ class Mutation(NamedTuple):
     new: str
     tests: str
 
+    @property
+    def first(self) -> str:
+        """The file that is asked first."""
+        folder, _, name = self.tests.rpartition("/")
+        return f"tests/{folder or 'equations'}/test_{name}.py"
+
+
+RETURNS = "maths/returns.py"
+NATURAL = "maths/natural.py"
+DISTRIBUTIONS = "maths/distributions.py"
+NETWORKS = "maths/networks.py"
+OPTIMIZERS = "maths/optimizers.py"
+MOMENTS = "maths/moments.py"
+ADVANTAGES = "learning/advantages.py"
+SURROGATE = "learning/surrogate.py"
+CRITIC = "learning/critic.py"
+NORMALIZERS = "experience/normalizers.py"
+COLLECTOR = "experience/collector.py"
+ACTING = "experience/acting.py"
+ACCOUNTS = "experience/accounts.py"
+OBJECTS = "experience/objects.py"
+CARTPOLE = "experience/cartpole.py"
 
 MUTATIONS = (
-    Mutation("drop gamma", "returns.py", "return r + gamma * v_next - v", "return r + v_next - v", "returns"),
-    Mutation("lambda for gamma lambda", "returns.py", "gamma * lam * ~last", "lam * ~last", "returns"),
+    Mutation("drop gamma", RETURNS, "return r + gamma * v_next - v", "return r + v_next - v", "returns"),
+    Mutation("lambda for gamma lambda", RETURNS, "gamma * lam * ~last", "lam * ~last", "returns"),
     Mutation(
         "lambda^t, not lambda^l",
-        "returns.py",
+        RETURNS,
         "discounted_sum(td_residual(r, v, v_next, gamma), ",
-        "discounted_sum(td_residual(r, v, v_next, gamma) * lam ** np.arange(r.shape[1])[:, None], ",
+        "discounted_sum(td_residual(r, v, v_next, gamma) * lam ** np.arange(len(r))[:, None], ",
         "returns",
     ),
-    Mutation("returns run across episodes", "returns.py", "gamma * ~last)", "gamma + 0.0 * last)", "returns"),
-    Mutation("n + 1 steps for n", "returns.py", "range(min(n, ", "range(min(n + 1, ", "returns"),
+    Mutation("returns run across episodes", RETURNS, "gamma * ~last)", "gamma + 0.0 * last)", "returns"),
+    Mutation("n + 1 steps for n", RETURNS, "range(min(n, ", "range(min(n + 1, ", "returns"),
     Mutation(
         "trajectory return from t on",
-        "returns.py",
-        "total[:, t] = np.where(last[:, t - 1], total[:, t], total[:, t - 1])",
+        RETURNS,
+        "total[t] = np.where(last[t - 1], total[t], total[t - 1])",
         "pass",
         "returns",
     ),
     Mutation(
         "forget the baseline",
-        "advantages.py",
-        'return phi - v if config.algorithm.baseline == "learned" else phi',
-        "return phi",
+        ADVANTAGES,
+        'return weight - v if config.algorithm.baseline == "learned" else weight',
+        "return weight",
         "policy_gradient",
     ),
-    Mutation("bootstrap through termination", "advantages.py", "np.where(rollout.terminated, 0, ", "(", "algorithms"),
+    Mutation("bootstrap through termination", ADVANTAGES, "np.where(rollout.terminated, 0, ", "(", "algorithms"),
     Mutation(
         "no bootstrap at truncation",
-        "advantages.py",
+        ADVANTAGES,
         'if config.env.timeout == "terminal":',
         "if True:",
         "policy_gradient",
     ),
     Mutation(
         "bootstrap from the observation after the reset",
-        "advantages.py",
-        "for seed in np.unique(owners):",
-        "for seed in ():",
-        "policy_gradient",
+        ADVANTAGES,
+        "elif rollout.truncated.any():",
+        "elif False:",
+        "algorithms",
     ),
-    Mutation("normalise by the variance", "advantages.py", "weight.std(1, ", "weight.var(1, ", "configs"),
-    Mutation("mean over seeds", "advantages.py", "weight.mean(1, keepdim=True)", "weight.mean()", "configs"),
-    Mutation("lambda-return without V", "advantages.py", "hp.gae_lambda) + v", "hp.gae_lambda)", "algorithms"),
+    Mutation("normalise by the variance", ADVANTAGES, "weight.std()", "weight.var()", "configs"),
     Mutation(
-        "swap the KL's arguments",
-        "surrogate.py",
-        "kl(pick(self.linear.y), y)",
-        "kl(y, pick(self.linear.y))",
-        "divergence",
+        "divide without shifting",
+        ADVANTAGES,
+        'if config.algorithm.baseline == "batch_mean" or config.algorithm.standardize:',
+        'if config.algorithm.baseline == "batch_mean":',
+        "configs",
     ),
-    Mutation("ratio without the old policy", "surrogate.py", " - pick(self.log_prob)", "", "trust_region"),
+    Mutation("lambda-return without V", ADVANTAGES, "hp.gae_lambda) + v", "hp.gae_lambda)", "algorithms"),
+    Mutation("swap the KL's arguments", SURROGATE, "kl(self.linear.y, y)", "kl(y, self.linear.y)", "divergence"),
+    Mutation("ratio without the old policy", SURROGATE, " - self.log_prob)", ")", "trust_region"),
     Mutation(
         "KL of the policy before the step",
-        "surrogate.py",
-        "self.evaluate(slice(None), theta)",
-        "self.evaluate(slice(None), self.theta)",
+        SURROGATE,
+        "self.evaluate(theta)",
+        "self.evaluate(self.theta)",
         "diagnostics",
     ),
-    Mutation("score sign", "distributions.py", "y.softmax(-1).neg_()", "y.softmax(-1)", "policy_gradient"),
+    Mutation("score sign", DISTRIBUTIONS, "y.softmax(-1).neg_()", "y.softmax(-1)", "policy_gradient"),
     Mutation(
         "entropy sign",
-        "distributions.py",
+        DISTRIBUTIONS,
         "return -(log_p.exp() * log_p).sum(-1)",
         "return (log_p.exp() * log_p).sum(-1)",
         "divergence",
     ),
-    Mutation("score of log std without - 1", "distributions.py", "z.square() - 1]", "z.square()]", "divergence"),
+    Mutation("score of log std without - 1", DISTRIBUTIONS, "z.square() - 1]", "z.square()]", "divergence"),
     Mutation(
         "KL without the variance ratio",
-        "distributions.py",
+        DISTRIBUTIONS,
         "squares = torch.exp(2 * (log_old - log_new)) + ",
         "squares = 1 + ",
         "divergence",
     ),
     Mutation(
         "Fisher of the logits without p p^T",
-        "distributions.py",
+        DISTRIBUTIONS,
         "torch.addcmul(weighted, p, weighted.sum(-1, keepdim=True), value=-1)",
         "weighted",
         "divergence",
     ),
     Mutation(
         "transpose a factor of F (a weight's block of J^T)",
-        "networks.py",
-        "outer(u, h).flatten(1)",
-        "outer(u, h).mT.flatten(1)",
+        NETWORKS,
+        "outer(u, h).flatten()",
+        "outer(u, h).mT.flatten()",
         "divergence",
     ),
     Mutation(
         "forget an activation's slope in J^T",
-        "networks.py",
+        NETWORKS,
         "u *= self.slopes[layer - 1]",
         "pass",
         "policy_gradient",
     ),
     Mutation(
+        "acting by another network: no output bias",
+        NETWORKS,
+        "x @ weight.swapaxes(1, 2) + bias",
+        "x @ weight.swapaxes(1, 2)",
+        "networks",
+    ),
+    Mutation(
         "F without its metric: J^T J",
-        "natural.py",
+        NATURAL,
         "policy.vjp(metric(policy.jvp(v)))",
         "policy.vjp(policy.jvp(v))",
         "divergence",
     ),
     Mutation(
         "F as a sum over states",
-        "natural.py",
+        NATURAL,
         "policy.vjp(metric(policy.jvp(v))) / size",
         "policy.vjp(metric(policy.jvp(v)))",
         "divergence",
@@ -143,59 +178,247 @@ MUTATIONS = (
     Mutation("forget the damping", "algorithms/npg.py", "fisher(v) + hp.cg_damping * v", "fisher(v)", "diagnostics"),
     Mutation(
         "conjugate gradient's beta upside down",
-        "natural.py",
-        "rr_next / rr, 0.0",
-        "rr / rr_next, 0.0",
+        NATURAL,
+        "rr_next / rr, p",
+        "rr / rr_next, p",
         "natural_gradient",
     ),
-    Mutation("delta for 2 delta", "natural.py", "(2 * delta / gx)", "(delta / gx)", "natural_gradient"),
+    Mutation(
+        "conjugate gradient never stops early",
+        NATURAL,
+        "if not rr > tolerance * start:",
+        "if False:",
+        "natural_gradient",
+    ),
+    Mutation("delta for 2 delta", NATURAL, "(2 * delta / gx)", "(delta / gx)", "natural_gradient"),
     Mutation(
         "no square root in the step",
-        "natural.py",
+        NATURAL,
         "(2 * delta / gx).sqrt() * x",
         "(2 * delta / gx) * x",
         "natural_gradient",
     ),
-    Mutation("accept without the KL test", "natural.py", " & (kl <= delta)", "", "trust_region"),
+    Mutation("accept without the KL test", NATURAL, " and kl <= delta", "", "trust_region"),
     Mutation(
         "accept without the improvement test",
-        "natural.py",
-        "(improvement >= accept * scale * expected[pending]) & ",
+        NATURAL,
+        "improvement >= accept * scale * expected and ",
         "",
         "trust_region",
     ),
     Mutation(
+        "accept where the KL is not a number",
+        NATURAL,
+        "and kl <= delta",
+        "and not kl > delta",
+        "trust_region",
+    ),
+    Mutation(
         "L - 1 backtracks",
-        "natural.py",
+        NATURAL,
         "for i in range(backtracks + 1):",
         "for i in range(backtracks):",
         "trust_region",
     ),
     Mutation(
         "keep the last candidate after a rejection",
-        "natural.py",
-        "new[pending[good]] = candidate[good]",
-        "new[pending] = candidate",
+        NATURAL,
+        "return theta, False, backtracks + 1",
+        "return candidate, False, backtracks + 1",
         "trust_region",
     ),
-    Mutation("Adam without bias correction", "optimizers.py", "(v / (1 - beta2**t)).sqrt_()", "v.sqrt()", "algorithms"),
-    Mutation(
-        "Adam's epsilon inside the root", "optimizers.py", ".sqrt_().add_(eps)", ".add_(eps).sqrt_()", "algorithms"
-    ),
-    Mutation("descend", "algorithms/vpg.py", "state.theta + (step", "state.theta - (step", "algorithms"),
+    Mutation("Adam without bias correction", OPTIMIZERS, "(v / (1 - beta2**t)).sqrt_()", "v.sqrt()", "algorithms"),
+    Mutation("Adam's epsilon inside the root", OPTIMIZERS, ".sqrt_().add_(eps)", ".add_(eps).sqrt_()", "algorithms"),
+    Mutation("descend", "algorithms/vpg.py", "learner.theta + (step", "learner.theta - (step", "algorithms"),
     Mutation(
         "critic climbs its loss",
-        "critic.py",
-        "(batch.targets.unsqueeze(-1) - critic.y)",
-        "(critic.y - batch.targets.unsqueeze(-1))",
+        CRITIC,
+        "(batch.targets[:, None] - critic.y)",
+        "(critic.y - batch.targets[:, None])",
         "algorithms",
     ),
     Mutation(
         "explained variance against the squared error",
-        "critic.py",
-        "error.var(1) / spread",
-        "error.square().mean(1) / spread",
+        CRITIC,
+        "1 - error.var() / ",
+        "1 - error.square().mean() / ",
         "diagnostics",
+    ),
+    Mutation(
+        "running moments without the between-batch term",
+        MOMENTS,
+        " + shift**2 * self.count * count / total",
+        "",
+        "normalizers",
+    ),
+    Mutation(
+        "running mean of the last batch",
+        MOMENTS,
+        "self.mean + shift * count / total",
+        "self.mean + shift",
+        "normalizers",
+    ),
+    Mutation(
+        "running variance weighs batches alike",
+        MOMENTS,
+        "count * var + shift",
+        "self.count * var + shift",
+        "normalizers",
+    ),
+    Mutation("standardise by the variance", MOMENTS, "np.sqrt(self.var + 1e-8)", "(self.var + 1e-8)", "normalizers"),
+    Mutation("standardise without the mean", MOMENTS, "(x - self.mean)", "x", "normalizers"),
+    Mutation("standardised values without bounds", MOMENTS, "1e-8), -10, 10)", "1e-8), -1e9, 1e9)", "normalizers"),
+    Mutation("observations not standardised", COLLECTOR, "obs=see(obs)", "obs=obs", "normalizers"),
+    Mutation(
+        "next observations not standardised", COLLECTOR, "see(seen.next_obs[s])", "seen.next_obs[s]", "normalizers"
+    ),
+    Mutation(
+        "final observations not standardised", COLLECTOR, "see(seen.cut_obs[s])", "seen.cut_obs[s]", "normalizers"
+    ),
+    Mutation(
+        "moments after the batch instead of before",
+        COLLECTOR,
+        "        see = normalizers.standardizer or",
+        "        normalizers.observe(obs, live)\n        see = normalizers.standardizer or",
+        "normalizers",
+    ),
+    Mutation("moments never learn", COLLECTOR, "        normalizers.observe(obs, live)\n", "", "normalizers"),
+    Mutation(
+        "moments of steps of no batch",
+        NORMALIZERS,
+        "self.obs.update(obs[live])",
+        "self.obs.update(obs.reshape(-1, obs.shape[-1]))",
+        "normalizers",
+    ),
+    Mutation(
+        "the policy acts on observations as they are",
+        ACTING,
+        "obs = see(envs.obs) if see else envs.obs",
+        "obs = envs.obs",
+        "normalizers",
+    ),
+    Mutation(
+        "every seed sees with the first one's moments",
+        COLLECTOR,
+        "for one in moments])[:, None]",
+        "for one in moments[:1]])[:, None]",
+        "normalizers",
+    ),
+    Mutation(
+        "discounted return runs across episodes",
+        NORMALIZERS,
+        "self.discounted = np.where(ended[t], 0, self.discounted)",
+        "pass",
+        "normalizers",
+    ),
+    Mutation(
+        "return's deviation without the discount", NORMALIZERS, "self.gamma * self.discounted + ", "", "normalizers"
+    ),
+    Mutation(
+        "rewards of the moments before the batch",
+        NORMALIZERS,
+        "        self.returns.update(running[live][:, None])\n"
+        "        return np.clip(rewards / np.sqrt(self.returns.var",
+        "        before = self.returns.var\n        self.returns.update(running[live][:, None])\n"
+        "        return np.clip(rewards / np.sqrt(before",
+        "normalizers",
+    ),
+    Mutation("scaled rewards without bounds", NORMALIZERS, "1e-8), -10, 10)", "1e-8), -1e9, 1e9)", "normalizers"),
+    Mutation(
+        "discounted returns begin anew after a resume",
+        NORMALIZERS,
+        'self.discounted = saved["discounted"]',
+        "pass",
+        "normalizers",
+    ),
+    Mutation("moments begin anew after a resume", NORMALIZERS, "vars(one).update(saved[name])", "pass", "normalizers"),
+    Mutation(
+        "environments of a seed share a stream",
+        OBJECTS,
+        "for child in seed.spawn(n_envs)]",
+        "for child in seed.spawn(1) * n_envs]",
+        "pgbench/envs",
+    ),
+    Mutation(
+        "CartPoles of a seed start alike",
+        CARTPOLE,
+        "uniform(-0.05, 0.05, (4, len(which)))",
+        "uniform(-0.05, 0.05, (4, 1))",
+        "pgbench/envs",
+    ),
+    Mutation(
+        "seeds share their environments' stream",
+        CARTPOLE,
+        "seed.spawn(1)[0]) for seed in seeds]",
+        "0) for seed in seeds]",
+        "pgbench/envs",
+    ),
+    Mutation(
+        "environments share their action noise",
+        ACTING,
+        "distribution.noise(rng, shape) if on.any()",
+        "distribution.noise(rng, (shape[0], 1)).repeat(shape[1], 1) if on.any()",
+        "normalizers",
+    ),
+    Mutation(
+        "actions not clipped",
+        "policy.py",
+        "np.clip(actions.reshape(*actions.shape[:-1], *self.shape), self.low, self.high)",
+        "actions.reshape(*actions.shape[:-1], *self.shape)",
+        "pgbench/envs",
+    ),
+    Mutation("actions from zero", "policy.py", "return actions + self.start", "return actions", "pgbench/envs"),
+    Mutation(
+        "appended time off by one", OBJECTS, "len(self._actions[i]))\n", "len(self._actions[i]) - 1)\n", "pgbench/envs"
+    ),
+    Mutation(
+        "appended time off by one after a resume",
+        OBJECTS,
+        "(self._actions[i], 1)",
+        "(self._actions[i])",
+        "pgbench/envs",
+    ),
+    Mutation(
+        "CartPole's appended time off by one",
+        CARTPOLE,
+        "(self.sim.steps / ",
+        "((self.sim.steps + 1) / ",
+        "pgbench/envs",
+    ),
+    Mutation(
+        "final observation is the one after the reset",
+        OBJECTS,
+        "                self._final[i] = self._obs[i]\n                self._begin(i)\n",
+        "                self._begin(i)\n                self._final[i] = self._obs[i]\n",
+        "pgbench/rollout",
+    ),
+    Mutation(
+        "an episode's return without the batches before",
+        ACCOUNTS,
+        "self.running_return[n] + rewards",
+        "rewards",
+        "pgbench/rollout",
+    ),
+    Mutation(
+        "time limits count as ends of the environment",
+        OBJECTS,
+        "ended, cut and not ended",
+        "ended or cut, False",
+        "pgbench/envs",
+    ),
+    Mutation(
+        "an update sees every hyperparameter",
+        "config.py",
+        "hyperparameters=_only(self.hyperparameters, self.reads))",
+        "hyperparameters=self.hyperparameters)",
+        "pgbench/identity",
+    ),
+    Mutation(
+        "a key that is not read counts",
+        "config.py",
+        "reads = {*ALWAYS, ",
+        'reads = {*ALWAYS, "n_step", ',
+        "pgbench/identity",
     ),
 )
 
@@ -241,7 +464,7 @@ def judge(mutation: Mutation | None) -> str | None:
         if mutation is None:
             return first_failure(root, SUITE)
         apply(mutation, root)
-        return first_failure(root, (f"tests/equations/test_{mutation.tests}.py",)) or first_failure(root, SUITE)
+        return first_failure(root, (mutation.first,)) or first_failure(root, SUITE)
 
 
 def main() -> int:

@@ -4,7 +4,8 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from pgbench.config import Config, compose
+from pgbench.composition import compose
+from pgbench.config import Config
 
 
 @cache

@@ -8,10 +8,10 @@ import torch
 from equations.learners import KINDS, make_case
 from equations.settings import make_config
 
-from pgbench.advantages import estimate
 from pgbench.config import ADVANTAGES, Config, to_plain, validate
 from pgbench.errors import UserError
-from pgbench.train import Trainer
+from pgbench.learning.advantages import estimate
+from pgbench.runs.trainer import Trainer
 
 WEIGHTS = ("trajectory_return", "reward_to_go", "q_value", *ADVANTAGES)
 COMBINATIONS = [
@@ -47,13 +47,13 @@ def test_every_allowed_combination_trains(algorithm: str, combination: tuple[str
     """Three iterations of two seeds: parameters move, stay finite, and every metric is a number."""
     for kind in KINDS if algorithm == "trpo" else KINDS[:1]:
         trainer = Trainer(small(algorithm, kind, combination), (0, 1))
-        start = trainer.state.theta.clone()
+        start = [learner.theta for learner in trainer.learners]
         for _ in range(3):
             for row, _ in trainer.iterate().values():
                 row.pop("explained_variance", None)  # of a constant target there is none
                 assert np.isfinite([value for name, value in row.items() if not name.startswith("episode_")]).all()
-        assert not trainer.diverged.any()
-        assert (trainer.state.theta != start).any(1).all()
+        assert not any(trainer.diverged)
+        assert all((learner.theta != theta).any() for learner, theta in zip(trainer.learners, start, strict=True))
         trainer.close()
 
 
@@ -66,22 +66,22 @@ def test_every_other_combination_is_refused(combination: tuple[str, str, str]) -
         validate(to_plain(config))
 
 
-def test_standardised_phi_has_mean_zero_and_deviation_one_in_each_seed() -> None:
-    """Divided by the standard deviation, not the variance, and each seed by its own."""
-    case = make_case("categorical")
-    batch = replace(case.batch, phi=case.batch.phi * torch.tensor([[3.0], [50.0]]).double() + 7)
-    case = replace(case, batch=batch)
+def test_standardised_weights_have_mean_zero_and_deviation_one() -> None:
+    """Divided by the standard deviation, not the variance, whatever their scale."""
     keys = {"advantage": "reward_to_go", "baseline": "zero", "collect": "episodes"}
-    phi = estimate(case.state, case.rollout, make_config(standardize=True, **keys)).phi
-    expected = (batch.phi - batch.phi.mean(1, keepdim=True)) / batch.phi.std(1, keepdim=True)
-    torch.testing.assert_close(phi, expected, rtol=1e-7, atol=1e-7)
+    for scale in (3.0, 50.0):
+        case = make_case("categorical")
+        case = replace(case, batch=replace(case.batch, weights=case.batch.weights * scale + 7))
+        weights = estimate(case.learner, case.rollout, make_config(standardize=True, **keys)).weights
+        raw = case.batch.weights
+        torch.testing.assert_close(weights, (raw - raw.mean()) / raw.std(), rtol=1e-7, atol=1e-7)
 
 
-def test_batch_mean_baseline_is_the_seeds_own_mean() -> None:
-    """b = mean of the batch's returns, each seed its own; zero leaves the returns alone."""
+def test_batch_mean_baseline_is_the_mean_of_the_batch() -> None:
+    """b = mean of the batch's returns; zero leaves the returns alone."""
     case = make_case("categorical")
     keys = {"advantage": "reward_to_go", "collect": "episodes", "standardize": False}
-    raw = estimate(case.state, case.rollout, make_config(baseline="zero", **keys)).phi
-    torch.testing.assert_close(raw, case.batch.phi)
-    centred = estimate(case.state, case.rollout, make_config(baseline="batch_mean", **keys)).phi
-    torch.testing.assert_close(centred, raw - raw.mean(1, keepdim=True))
+    raw = estimate(case.learner, case.rollout, make_config(baseline="zero", **keys)).weights
+    torch.testing.assert_close(raw, case.batch.weights)
+    centred = estimate(case.learner, case.rollout, make_config(baseline="batch_mean", **keys)).weights
+    torch.testing.assert_close(centred, raw - raw.mean())

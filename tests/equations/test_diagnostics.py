@@ -2,45 +2,37 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
-from equations.learners import GIVEN_PHI, Case, make_case
+from equations.learners import GIVEN_WEIGHTS, Case, make_case, make_learner
 from equations.settings import make_config
 from torch import Tensor
 
-from pgbench.advantages import Batch
 from pgbench.algorithms import UPDATES
 from pgbench.algorithms.npg import natural_gradient_step
-from pgbench.critic import fit_critic
-from pgbench.distributions import Categorical, DiagonalGaussian
-from pgbench.networks import MLP
-from pgbench.optimizers import Adam
-from pgbench.records import METRICS
-from pgbench.state import Policy, State
-from pgbench.surrogate import Surrogate
+from pgbench.learning.advantages import Batch
+from pgbench.learning.critic import fit_critic
+from pgbench.learning.surrogate import Surrogate
+from pgbench.maths.distributions import Categorical, DiagonalGaussian
+from pgbench.maths.networks import MLP
+from pgbench.runs.records import METRICS
 
 
-def rows(mlp: MLP, values: list[list[float]]) -> Tensor:
-    """Parameters [S, P] that begin with these numbers."""
-    width = len(mlp.init(np.random.default_rng(0), 1.0))
-    return torch.tensor([row + [0.0] * (width - len(row)) for row in values], dtype=torch.float64)
+def parameters(network: MLP, *values: float) -> Tensor:
+    """Parameters [P] that begin with these numbers; the rest are zero."""
+    theta = torch.zeros(network.n_params).double()
+    theta[: len(values)] = torch.tensor(values)
+    return theta
 
 
-def state_of(policy: Policy, theta: Tensor, critic: MLP | None = None, phi: Tensor | None = None) -> State:
-    critic = critic or MLP((policy.mlp.sizes[0], 1), "tanh")
-    phi = rows(critic, [[]] * len(theta)) if phi is None else phi
-    return State(policy, critic, theta, Adam.zeros(theta), phi, Adam.zeros(phi))
-
-
-def bandit(log_odds: float) -> tuple[Surrogate, Tensor]:
+def bandit(log_odds: float) -> tuple[Case, Tensor]:
     """Two actions of equal probability, drawn twice each, Phi = 3, 1, -1, -1; and theta with these log odds for the
     first. Its parameters are two weights on an observation of zero, then the two logits."""
-    mlp = MLP((1, 2), "tanh")
-    policy = Policy(mlp, Categorical(2))
-    phi = torch.tensor([[3.0, 1.0, -1.0, -1.0]]).double()
-    batch = Batch(torch.zeros(1, 4, 1).double(), torch.tensor([[0, 0, 1, 1]]), phi, phi, phi)
-    return Surrogate(state_of(policy, rows(mlp, [[]])), batch), rows(mlp, [[0, 0, log_odds, 0]])
+    network = MLP((1, 2), "tanh")
+    weights = torch.tensor([3.0, 1.0, -1.0, -1.0]).double()
+    batch = Batch(torch.zeros(4, 1).double(), torch.tensor([0, 0, 1, 1]), weights, weights, weights)
+    learner = make_learner(network, Categorical(2), parameters(network))
+    return Case(learner, batch), parameters(network, 0, 0, log_odds, 0)
 
 
 def test_kl_entropy_surrogate_and_norms_of_a_bandit() -> None:
@@ -50,7 +42,8 @@ def test_kl_entropy_surrogate_and_norms_of_a_bandit() -> None:
     Ratios 3/2 and 1/2: L gains 1/4 (1/2 (3 + 1) - 1/2 (-1 - 1)) = 3/4. Score (1/2, -1/2) or its negative:
     g = 1/4 (3 + 1 + 1 + 1) (1/2, -1/2) = (3/4, -3/4), and g.d = 3/4 log 3. Entropy before the step: log 2.
     """
-    surrogate, theta = bandit(math.log(3))
+    case, theta = bandit(math.log(3))
+    surrogate = case.surrogate
     metrics = surrogate.diagnostics(surrogate.gradient(), theta)
     expected = {
         "entropy": math.log(2),
@@ -65,13 +58,11 @@ def test_kl_entropy_surrogate_and_norms_of_a_bandit() -> None:
 
 def test_kl_and_entropy_of_a_gaussian() -> None:
     """From N(0, 1) to N(1, 2^2): KL = log 2 + (1 + 1) / 8 - 1/2; entropy before 1/2 log(2 pi e)."""
-    mlp = MLP((1, 1), "tanh", 1)
-    policy = Policy(mlp, DiagonalGaussian(1))
-    zeros = torch.zeros(1, 3).double()
-    surrogate = Surrogate(
-        state_of(policy, rows(mlp, [[]])), Batch(zeros[..., None], zeros[..., None], zeros, zeros, zeros)
-    )
-    metrics = surrogate.diagnostics(surrogate.gradient(), rows(mlp, [[0, 1, math.log(2)]]))
+    network = MLP((1, 1), "tanh", 1)
+    zeros = torch.zeros(3).double()
+    learner = make_learner(network, DiagonalGaussian(1), parameters(network))
+    surrogate = Surrogate(learner, Batch(zeros[:, None], zeros[:, None], zeros, zeros, zeros))
+    metrics = surrogate.diagnostics(surrogate.gradient(), parameters(network, 0, 1, math.log(2)))
     assert metrics["kl"].item() == pytest.approx(math.log(2) - 0.25)
     assert metrics["entropy"].item() == pytest.approx(0.5 * math.log(2 * math.pi * math.e))
     assert metrics["step_norm"].item() == pytest.approx(math.hypot(1, math.log(2)))
@@ -83,13 +74,13 @@ def gaussian_with_diagonal_fisher() -> tuple[Surrogate, Tensor]:
     Actions 1 and -3 with Phi = 2, 0: the score of the first is (2 z, z, z^2 - 1) = (2, 1, 0) at w = b = 0, so
     g = (2, 1, 0).
     """
-    mlp = MLP((1, 1), "tanh", 1)
-    obs = torch.tensor([[[2.0], [-2.0]]]).double()
-    phi = torch.tensor([[2.0, 0.0]]).double()
-    batch = Batch(obs, torch.tensor([[[1.0], [-3.0]]]).double(), phi, phi, phi)
-    surrogate = Surrogate(state_of(Policy(mlp, DiagonalGaussian(1)), rows(mlp, [[]])), batch)
+    network = MLP((1, 1), "tanh", 1)
+    obs, actions = (torch.tensor([[x], [y]]).double() for x, y in ((2.0, -2.0), (1.0, -3.0)))
+    weights = torch.tensor([2.0, 0.0]).double()
+    learner = make_learner(network, DiagonalGaussian(1), parameters(network))
+    surrogate = Surrogate(learner, Batch(obs, actions, weights, weights, weights))
     g = surrogate.gradient()
-    assert g[0, :3].tolist() == [2, 1, 0]
+    assert g.tolist() == [2, 1, 0]
     return surrogate, g
 
 
@@ -101,7 +92,7 @@ def test_natural_norm_and_step_of_a_diagonal_fisher() -> None:
     step, metrics = natural_gradient_step(surrogate, g, hp)
     assert metrics["natural_norm"].item() == pytest.approx(2)
     assert metrics["cg_residual"].item() == pytest.approx(0, abs=1e-9)
-    assert step[0, :3].tolist() == pytest.approx([0.25, 0.5, 0])
+    assert step.tolist() == pytest.approx([0.25, 0.5, 0])
     damped = make_config("npg", delta=0.25, cg_damping=1.0, cg_iterations=10).hyperparameters
     assert natural_gradient_step(surrogate, g, damped)[1]["natural_norm"].item() == pytest.approx(4 / 5 + 1 / 2)
 
@@ -118,14 +109,14 @@ def test_cg_residual_after_one_iteration() -> None:
 
 def test_value_loss_and_explained_variance() -> None:
     """Targets -2, 0, 2, 4 and V = target/2 + 1: errors 2, 1, 0, -1, so the loss is 6/4; Var(error) is a quarter of
-    Var(target), whatever the shift, and 3/4 is explained. The second seed's V is constant and explains nothing."""
-    targets = torch.tensor([[-2.0, 0.0, 2.0, 4.0]] * 2).double()
-    case = make_case("categorical")
-    v = torch.stack([targets[0] / 2 + 1, torch.full((4,), 1.0).double()])
-    batch = Batch(case.batch.obs[:, :4], case.batch.actions[:, :4], targets, targets, v)
-    _, metrics = fit_critic(case.state, batch, make_config("vpg", critic_steps=1))
-    assert metrics["value_loss"].tolist() == pytest.approx([6 / 4, (9 + 1 + 1 + 9) / 4])
-    assert metrics["explained_variance"].tolist() == pytest.approx([3 / 4, 0.0])
+    Var(target), whatever the shift, and 3/4 is explained. A V that is constant explains nothing."""
+    targets = torch.tensor([-2.0, 0.0, 2.0, 4.0]).double()
+    case = make_case("categorical", size=4)
+    for v, loss, explained in ((targets / 2 + 1, 6 / 4, 3 / 4), (torch.ones(4).double(), (9 + 1 + 1 + 9) / 4, 0.0)):
+        batch = Batch(case.batch.obs, case.batch.actions, targets, targets, v)
+        _, metrics = fit_critic(case.learner, batch, make_config("vpg", critic_steps=1))
+        assert metrics["value_loss"].item() == pytest.approx(loss)
+        assert metrics["explained_variance"].item() == pytest.approx(explained)
 
 
 def test_line_search_steps_and_rejections_of_an_update() -> None:
@@ -135,10 +126,9 @@ def test_line_search_steps_and_rejections_of_an_update() -> None:
     z = 2 (0.76) after one backtrack by alpha = 1/2, at a KL of log cosh 1; asking for 0.95 also refuses z = 2 and
     z = 1 (0.92), and with L = 2 the step is rejected.
     """
-    surrogate, _ = bandit(0.0)
-    case = Case(state_of(surrogate.policy, surrogate.theta), surrogate.batch)
-    keys = {"delta": 2.0, "cg_damping": 0.0, "line_search_shrink": 0.5, "line_search_steps": 2, **GIVEN_PHI}
-    new, metrics = UPDATES["trpo"](case.state, case.rollout, make_config("trpo", line_search_accept=0.6, **keys))
+    case, _ = bandit(0.0)
+    keys = {"delta": 2.0, "cg_damping": 0.0, "line_search_shrink": 0.5, "line_search_steps": 2, **GIVEN_WEIGHTS}
+    new, metrics = UPDATES["trpo"](case.learner, case.rollout, make_config("trpo", line_search_accept=0.6, **keys))
     expected = {
         "line_search_steps": 1,
         "line_search_accepted": 1,
@@ -148,23 +138,23 @@ def test_line_search_steps_and_rejections_of_an_update() -> None:
         "natural_norm": 9 / 4,
         "step_norm": math.sqrt(2),
     }
-    assert {name: metrics[name].item() for name in expected} == pytest.approx(expected)
-    assert (new.theta[0, 2] - new.theta[0, 3]).item() == pytest.approx(2)
+    assert {name: float(metrics[name]) for name in expected} == pytest.approx(expected)
+    assert (new.theta[2] - new.theta[3]).item() == pytest.approx(2)
 
-    same, metrics = UPDATES["trpo"](case.state, case.rollout, make_config("trpo", line_search_accept=0.95, **keys))
-    assert torch.equal(same.theta, case.state.theta)
+    same, metrics = UPDATES["trpo"](case.learner, case.rollout, make_config("trpo", line_search_accept=0.95, **keys))
+    assert torch.equal(same.theta, case.theta)
     expected = {"line_search_steps": 3, "line_search_accepted": 0, "kl": 0, "surrogate_obtained": 0, "step_norm": 0}
-    assert {name: metrics[name].item() for name in expected} == expected
+    assert {name: float(metrics[name]) for name in expected} == expected
 
 
 def test_every_algorithm_records_its_metrics() -> None:
-    """What an update returns is what `METRICS` documents, and each has its row's shape [S]."""
+    """What an update returns is what `METRICS` documents, and each is one number."""
     case = make_case("categorical")
     progress = {"iteration", "env_steps", "episodes", "episode_return", "episode_length"}
     critic = {"value_loss", "explained_variance"}
     natural = {"cg_residual", "natural_norm"}
     search = {"line_search_steps", "line_search_accepted"}
     for algorithm, more in (("reinforce", set()), ("vpg", set()), ("npg", natural), ("trpo", natural | search)):
-        _, metrics = UPDATES[algorithm](case.state, case.rollout, make_config(algorithm, baseline="learned"))
+        _, metrics = UPDATES[algorithm](case.learner, case.rollout, make_config(algorithm, baseline="learned"))
         assert metrics.keys() == METRICS.keys() - progress - critic - natural - search | critic | more
-        assert all(value.shape == (2,) for value in metrics.values())
+        assert all(torch.as_tensor(value).shape == () for value in metrics.values())

@@ -15,4 +15,4 @@ def test_mutation_applies_and_changes_the_code(mutation: Mutation, tmp_path: Pat
     apply(mutation, tmp_path)
     assert copy.read_text() != source.read_text()
     compile(copy.read_text(), str(copy), "exec")
-    assert (ROOT / "tests" / "equations" / f"test_{mutation.tests}.py").exists()
+    assert (ROOT / mutation.first).exists()

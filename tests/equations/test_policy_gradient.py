@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from equations.learners import random_rows
+from equations.learners import make_learner
 from equations.mdp import (
     Trajectories,
     exact_gradient,
     expected_estimate,
     expected_weight,
-    learner,
     policy_table,
+    random_learner,
     random_mdp,
     table,
     trajectories,
@@ -22,14 +22,13 @@ from equations.mdp import (
 from equations.settings import make_config
 from torch import Tensor
 
-from pgbench.advantages import Batch, estimate
 from pgbench.config import Config
-from pgbench.distributions import Categorical
-from pgbench.networks import MLP
-from pgbench.optimizers import Adam
-from pgbench.rollout import Rollout
-from pgbench.state import Policy, State
-from pgbench.surrogate import Surrogate
+from pgbench.experience.rollout import Rollout
+from pgbench.learning.advantages import Batch, estimate
+from pgbench.learning.learner import Learner
+from pgbench.learning.surrogate import Surrogate
+from pgbench.maths.distributions import Categorical
+from pgbench.maths.networks import MLP
 
 GAMMA = 0.8
 SEEDS = range(3)
@@ -59,19 +58,19 @@ def seed(request: pytest.FixtureRequest) -> int:
 def test_trajectory_probability_sums_to_one_and_expected_return_is_j(seed: int) -> None:
     """P(tau | pi) and J = E[R^gamma(tau)]: the list against the Bellman equation."""
     mdp = random_mdp(seed)
-    listed, pi = trajectories(mdp), table(mdp, learner(mdp, seed))
+    listed, pi = trajectories(mdp), table(mdp, random_learner(mdp, seed))
     probability = listed.probability(pi)
     close(probability.sum(), torch.tensor(1.0).double())
     for gamma in (1.0, GAMMA):
         discounts = gamma ** torch.arange(mdp.n).double()
-        total = (discounts[:, None] * torch.from_numpy(listed.rollout.rewards[0])).sum(0)
+        total = (discounts[:, None] * torch.from_numpy(listed.rollout.rewards)).sum(0)
         close((probability * total).sum(), mdp.performance(pi, gamma))
 
 
 def test_state_distribution_counts_visits(seed: int) -> None:
     """sum_t P(s_t = s), of the list and by linear algebra."""
     mdp = random_mdp(seed)
-    listed, pi = trajectories(mdp), table(mdp, learner(mdp, seed))
+    listed, pi = trajectories(mdp), table(mdp, random_learner(mdp, seed))
     live = torch.from_numpy(listed.live)
     counts = torch.zeros(mdp.n).double()
     counts.index_add_(
@@ -94,8 +93,8 @@ def test_score_function_estimator_of_a_bandit(seed: int) -> None:
 def test_every_phi_has_the_policy_gradient_as_its_expectation(advantage: str, baseline: str, seed: int) -> None:
     """E[sum_t Phi_t grad log pi] = grad J for gamma = 1, exact where a value enters."""
     mdp = random_mdp(seed)
-    state = learner(mdp, seed)
-    close(expected_estimate(mdp, state, setting(advantage, baseline)), exact_gradient(mdp, state))
+    learner = random_learner(mdp, seed)
+    close(expected_estimate(mdp, learner, setting(advantage, baseline)), exact_gradient(mdp, learner))
 
 
 @pytest.mark.parametrize(("advantage", "baseline"), RETURNS[1:] + BASELINES + EXACT_Q + ADVANTAGES)
@@ -103,24 +102,24 @@ def test_discounted_phi_have_the_gradient_of_the_discounted_advantage(advantage:
     """E[sum_t Phi_t grad log pi] = sum_s,a visits(s) pi(a|s) A^gamma(s, a) grad log pi(a|s) for gamma < 1; with the
     trajectory's return, whose baseline has expectation zero too, it is grad J^gamma."""
     mdp = random_mdp(seed)
-    state = learner(mdp, seed, GAMMA)
-    theta = state.theta[0].clone().requires_grad_()
-    pi = table(mdp, state)
+    learner = random_learner(mdp, seed, GAMMA)
+    theta = learner.theta.clone().requires_grad_()
+    pi = table(mdp, learner)
     v, q = mdp.values(pi, GAMMA)
     weight = mdp.visits(pi)[:, None] * pi * (q - v[:, None])
-    log_pi = policy_table(mdp, state.policy.mlp, theta).log()
+    log_pi = policy_table(mdp, learner.network, theta).log()
     expected = torch.autograd.grad((weight * log_pi).sum(), theta)[0]
     if advantage == "trajectory_return":
-        expected = exact_gradient(mdp, state, GAMMA)
-    close(expected_estimate(mdp, state, setting(advantage, baseline, GAMMA)), expected)
+        expected = exact_gradient(mdp, learner, GAMMA)
+    close(expected_estimate(mdp, learner, setting(advantage, baseline, GAMMA)), expected)
 
 
 def test_discounted_trajectory_return_has_the_gradient_of_discounted_j(seed: int) -> None:
     """E[R^gamma(tau) sum_t grad log pi] = grad J^gamma: the score function estimator of a discounted objective."""
     mdp = random_mdp(seed)
-    state = learner(mdp, seed)
-    estimate = expected_estimate(mdp, state, setting("trajectory_return", "zero", GAMMA))
-    close(estimate, exact_gradient(mdp, state, GAMMA))
+    learner = random_learner(mdp, seed)
+    estimate = expected_estimate(mdp, learner, setting("trajectory_return", "zero", GAMMA))
+    close(estimate, exact_gradient(mdp, learner, GAMMA))
 
 
 @pytest.mark.parametrize("lam", [0.0, 0.5, 1.0])
@@ -128,10 +127,10 @@ def test_discounted_trajectory_return_has_the_gradient_of_discounted_j(seed: int
 def test_n_step_and_gae_are_unbiased_for_every_n_and_lambda(n: int, lam: float) -> None:
     """With the exact V, any n-step residual "is valid", and so is any mean of them."""
     mdp = random_mdp(1)
-    state = learner(mdp, 1)
+    learner = random_learner(mdp, 1)
     for advantage in ("n_step", "gae"):
         config = setting(advantage, n_step=n, gae_lambda=lam)
-        close(expected_estimate(mdp, state, config), exact_gradient(mdp, state))
+        close(expected_estimate(mdp, learner, config), exact_gradient(mdp, learner))
 
 
 @pytest.mark.parametrize("cut", [True, False], ids=["time_limit", "end_of_batch"])
@@ -140,127 +139,116 @@ def test_expected_phi_given_state_and_action_is_q_or_the_advantage(advantage: st
     """E[Phi_0 | s, a] is Q(s, a), less V(s) where that is subtracted, also where trajectories are cut after two steps:
     V continues what the time limit or the batch cut, and nothing continues what the environment ended."""
     mdp = random_mdp(2)
-    state = learner(mdp, 2, GAMMA)
+    learner = random_learner(mdp, 2, GAMMA)
     config = setting(advantage, baseline, GAMMA, n_step=3)
     config = replace(config, algorithm=replace(config.algorithm, collect="steps"))  # a value continues a cut return
-    v, q = mdp.values(table(mdp, state), GAMMA)
+    v, q = mdp.values(table(mdp, learner), GAMMA)
     expected = q if baseline == "zero" else q - v[:, None]
     listed = trajectories(mdp, limit=2, cut=cut)
     assert (listed.rollout.truncated.sum() > 0) == cut
-    close(expected_weight(mdp, state, config, listed), expected)
+    close(expected_weight(mdp, learner, config, listed), expected)
 
 
 def test_time_limit_as_a_termination_is_biased() -> None:
     """env.timeout=terminal gives no value to what is cut: E[Phi_0 | s, a] is not Q, and the test above would see it."""
     mdp = random_mdp(2)
-    state = learner(mdp, 2, GAMMA)
+    learner = random_learner(mdp, 2, GAMMA)
     config = setting("reward_to_go", "learned", GAMMA)
     terminal = replace(config, env=replace(config.env, timeout="terminal"))
-    v, q = mdp.values(table(mdp, state), GAMMA)
+    v, q = mdp.values(table(mdp, learner), GAMMA)
     listed = trajectories(mdp, limit=2)
-    wrong = expected_weight(mdp, state, terminal, listed)
+    wrong = expected_weight(mdp, learner, terminal, listed)
     assert (wrong - (q - v[:, None])).abs().max() > 0.01
-    short = expected_weight(mdp, state, terminal, trajectories(mdp))
+    short = expected_weight(mdp, learner, terminal, trajectories(mdp))
     close(short, q - v[:, None])
 
 
 def test_advantage_is_the_expected_td_residual(seed: int) -> None:
     """A^gamma(s, a) = E[r + gamma V(s') - V(s) | s, a] (slides, "Discounting"), and E_a[A] = 0."""
     mdp = random_mdp(seed)
-    state = learner(mdp, seed, GAMMA)
-    pi = table(mdp, state)
+    learner = random_learner(mdp, seed, GAMMA)
+    pi = table(mdp, learner)
     v, q = mdp.values(pi, GAMMA)
-    close(expected_weight(mdp, state, setting("td_residual", gamma=GAMMA), trajectories(mdp)), q - v[:, None])
+    close(expected_weight(mdp, learner, setting("td_residual", gamma=GAMMA), trajectories(mdp)), q - v[:, None])
     close((pi * (q - v[:, None])).sum(-1), torch.zeros(mdp.n).double())
 
 
 def test_baseline_has_expectation_zero(seed: int) -> None:
     """E[sum_t grad log pi b(s_t)] = 0 for any b(s) (slides, "Adding a Baseline")."""
     mdp = random_mdp(seed)
-    state, listed = learner(mdp, seed), trajectories(mdp)
+    learner, listed = random_learner(mdp, seed), trajectories(mdp)
     b = torch.from_numpy(np.random.default_rng(seed).normal(size=mdp.n))[listed.states]
-    expectation = expected_score_times(state, listed, b, table(mdp, state))
+    expectation = expected_score_times(learner, listed, b, table(mdp, learner))
     assert expectation.abs().max() < 1e-14
     action_dependent = torch.from_numpy(listed.actions + 1.0)
-    assert expected_score_times(state, listed, action_dependent, table(mdp, state)).abs().max() > 0.01
+    assert expected_score_times(learner, listed, action_dependent, table(mdp, learner)).abs().max() > 0.01
 
 
 def test_reward_before_the_action_has_expectation_zero(seed: int) -> None:
     """E[grad log pi(a_t | s_t) R(s_t', a_t', s_t'+1)] = 0 for each t' < t, and not for t' >= t (slides, appendix)."""
     mdp = random_mdp(seed)
-    state, listed = learner(mdp, seed), trajectories(mdp)
-    pi, rewards = table(mdp, state), torch.from_numpy(listed.rollout.rewards[0])
+    learner, listed = random_learner(mdp, seed), trajectories(mdp)
+    pi, rewards = table(mdp, learner), torch.from_numpy(listed.rollout.rewards)
     for t in range(mdp.n):
         for earlier in range(mdp.n):
             only_t = torch.zeros_like(rewards)
             only_t[t] = rewards[earlier]
-            size = expected_score_times(state, listed, only_t, pi).abs().max()
+            size = expected_score_times(learner, listed, only_t, pi).abs().max()
             assert size < 1e-14 if earlier < t else size > 1e-7, (t, earlier)
 
 
-def expected_score_times(state: State, listed: Trajectories, f: Tensor, pi: Tensor) -> Tensor:
+def expected_score_times(learner: Learner, listed: Trajectories, f: Tensor, pi: Tensor) -> Tensor:
     """E_tau[sum_t f_t grad log pi(a_t | s_t)] [P] for f [T, N]."""
     live = torch.from_numpy(listed.live)
-    batch = estimate(state, listed.rollout, setting("reward_to_go", "zero"))
+    batch = estimate(learner, listed.rollout, setting("reward_to_go", "zero"))
     probability = listed.probability(pi).expand(live.shape)[live]
-    return Surrogate(state, replace(batch, phi=(f[live] * probability * live.sum())[None])).gradient()[0]
+    return Surrogate(learner, replace(batch, weights=f[live] * probability * live.sum())).gradient()
 
 
 def test_batch_mean_baseline_costs_one_mth_of_the_gradient() -> None:
     """The mean return of a batch of m is no state baseline, for it holds the action's own return: the expectation over
     all batches of m pulls of a bandit is (1 - 1/m) grad J, as the slides' claim for b(s) would not have it."""
-    returns, logits, m = torch.tensor([1.0, -2.0, 0.5]).double(), torch.tensor([[0.3, -0.2, 0.1]]).double(), 2
-    pi = logits.softmax(-1)[0]
+    returns, logits, m = torch.tensor([1.0, -2.0, 0.5]).double(), torch.tensor([0.3, -0.2, 0.1]).double(), 2
+    pi = logits.softmax(-1)
     exact = pi * (returns - pi @ returns)
-    batches = torch.cartesian_prod(*[torch.arange(3)] * m)
-    mlp = MLP((1, 3), "tanh")
-    theta = random_rows(mlp, np.random.default_rng(0), len(batches)).zero_()
-    theta[:, 3:6] = logits  # the biases; the weights are zero
-    state = State(
-        Policy(mlp, Categorical(3)),
-        MLP((1, 1), "tanh"),
-        theta,
-        Adam.zeros(theta),
-        torch.zeros(len(batches), 2).double(),
-        Adam.zeros(theta),
-    )
-    shape = (len(batches), 1, m)
-    yes, no = np.ones(shape, bool), np.zeros(shape, bool)
-    rollout = Rollout(
-        obs=np.ones((*shape, 1)),
-        actions=batches.numpy()[:, None],
-        rewards=returns[batches].numpy()[:, None],
-        terminated=yes,
-        truncated=no,
-        live=yes,
-        next_obs=np.ones((len(batches), m, 1)),
-        cut_obs=np.zeros((0, 1)),
-    )
+    network = MLP((1, 3), "tanh")
+    learner = make_learner(network, Categorical(3), torch.cat([torch.zeros(3), logits]))  # no weights, only biases
     for baseline, factor in (("zero", 1.0), ("batch_mean", 1 - 1 / m)):
-        gradients = Surrogate(state, estimate(state, rollout, setting("reward_to_go", baseline))).gradient()
-        close((pi[batches].prod(1)[:, None] * gradients)[:, 3:6].sum(0), factor * exact)
+        expectation = torch.zeros(3).double()
+        for pulls in torch.cartesian_prod(*[torch.arange(3)] * m):
+            yes, no = np.ones((1, m), bool), np.zeros((1, m), bool)
+            rollout = Rollout(
+                obs=np.ones((1, m, 1)),
+                actions=pulls.numpy()[None],
+                rewards=returns[pulls].numpy()[None],
+                terminated=yes,
+                truncated=no,
+                live=yes,
+                next_obs=np.ones((m, 1)),
+                cut_obs=np.zeros((0, 1)),
+            )
+            g = Surrogate(learner, estimate(learner, rollout, setting("reward_to_go", baseline))).gradient()
+            expectation += pi[pulls].prod() * g[3:]
+        close(expectation, factor * exact)
 
 
 def test_sample_gradient_is_the_mean_of_phi_times_score(seed: int) -> None:
-    """g^ = 1/B sum Phi_t grad log pi(a_t | s_t): a batch's gradient against autograd, for rows that differ."""
+    """g^ = 1/B sum Phi_t grad log pi(a_t | s_t): a batch's gradient against autograd."""
     rng = np.random.default_rng(seed)
-    mdp = random_mdp(seed)
-    states = [learner(mdp, s) for s in (seed, seed + 1)]
-    both = replace(states[0], theta=torch.cat([one.theta for one in states]))
-    obs = torch.eye(mdp.n).double()[torch.from_numpy(rng.integers(mdp.n, size=(2, 30)))]
-    actions, phi = torch.from_numpy(rng.integers(3, size=(2, 30))), torch.from_numpy(rng.normal(size=(2, 30)))
-    g = Surrogate(both, Batch(obs, actions, phi, phi, phi)).gradient()
-    for row, one in enumerate(states):
-        theta = one.theta[0].clone().requires_grad_()
-        log_pi = policy_table(mdp, one.policy.mlp, theta).log()[obs[row].argmax(-1), actions[row]]
-        close(g[row], torch.autograd.grad((phi[row] * log_pi).mean(), theta)[0])
+    mdp, learner = random_mdp(seed), random_learner(random_mdp(seed), seed)
+    obs = torch.eye(mdp.n).double()[torch.from_numpy(rng.integers(mdp.n, size=30))]
+    actions, weights = torch.from_numpy(rng.integers(3, size=30)), torch.from_numpy(rng.normal(size=30))
+    g = Surrogate(learner, Batch(obs, actions, weights, weights, weights)).gradient()
+    theta = learner.theta.clone().requires_grad_()
+    log_pi = policy_table(mdp, learner.network, theta).log()[obs.argmax(-1), actions]
+    close(g, torch.autograd.grad((weights * log_pi).mean(), theta)[0])
 
 
 def test_simple_policy_gradient_step_raises_j() -> None:
     """theta_k+1 = theta_k + alpha grad J raises J for a small alpha (slides, "Problem")."""
     mdp = random_mdp(0)
-    state = learner(mdp, 0)
-    g = expected_estimate(mdp, state, setting("trajectory_return", "zero"))
-    before = mdp.performance(table(mdp, state))
-    after = mdp.performance(policy_table(mdp, state.policy.mlp, state.theta[0] + 1e-3 * g))
+    learner = random_learner(mdp, 0)
+    g = expected_estimate(mdp, learner, setting("trajectory_return", "zero"))
+    before = mdp.performance(table(mdp, learner))
+    after = mdp.performance(policy_table(mdp, learner.network, learner.theta + 1e-3 * g))
     torch.testing.assert_close(after - before, 1e-3 * g @ g, rtol=1e-2, atol=0)

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
-from pgbench import returns
-from pgbench.advantages import weights
+from pgbench.learning.advantages import policy_weights
+from pgbench.maths import returns
 
 
 class Steps(NamedTuple):
-    """Rewards, values and trajectory ends [S, T, N], float64, with V(s_t+1) as `advantages.values` gives it."""
+    """Rewards, values and trajectory ends [T, N], float64, with V(s_t+1) as `advantages.values` gives it."""
 
     r: np.ndarray
     v: np.ndarray
@@ -29,12 +29,12 @@ class Steps(NamedTuple):
 @st.composite
 def steps(draw: st.DrawFn) -> Steps:
     """Several trajectories a column: v_next is v of the step after, but at ends, where it is anything (or zero)."""
-    shape = draw(st.tuples(*[st.integers(1, most) for most in (2, 7, 2)]))
+    shape = draw(st.tuples(*[st.integers(1, most) for most in (7, 3)]))
     numbers = arrays(np.float64, shape, elements=st.floats(-10, 10, width=32), fill=st.nothing())
     r, v, final = draw(numbers), draw(numbers), draw(numbers)
     last = draw(arrays(bool, shape, elements=st.sampled_from([False, False, False, True]), fill=st.nothing()))
-    last[:, -1] = True
-    after = np.concatenate([v[:, 1:], final[:, -1:]], 1)
+    last[-1] = True
+    after = np.concatenate([v[1:], final[-1:]])
     return Steps(r, v, np.where(last, final, after), last)
 
 
@@ -47,19 +47,13 @@ def discounted(x: Tensor, discount: float) -> Tensor:
 
 
 def by_trajectory(steps: Steps, definition: Callable[[Tensor, Tensor, Tensor, int], Tensor]) -> np.ndarray:
-    """[S, T, N] of definition(r, v, v_end, t), a function of one trajectory's arrays and the place in it."""
+    """[T, N] of definition(r, v, v_end, t), a function of one trajectory's arrays and the place in it."""
     result = np.zeros_like(steps.r)
-    s_size, t_size, n_size = steps.r.shape
-    for s in range(s_size):
-        for n in range(n_size):
-            start = 0
-            for t in range(t_size):
-                if steps.last[s, t, n]:
-                    mine = slice(start, t + 1)
-                    r, v = (torch.from_numpy(x[s, mine, n].copy()) for x in (steps.r, steps.v))
-                    for k in range(len(r)):
-                        result[s, start + k, n] = definition(r, v, torch.tensor(steps.v_next[s, t, n]), k)
-                    start = t + 1
+    for t, n in np.argwhere(steps.last).tolist():
+        start = max(steps.last[:t, n].nonzero()[0], default=-1) + 1
+        r, v = (torch.from_numpy(x[start : t + 1, n].copy()) for x in (steps.r, steps.v))
+        for k in range(len(r)):
+            result[start + k, n] = definition(r, v, torch.tensor(steps.v_next[t, n]), k)
     return result
 
 
@@ -129,15 +123,15 @@ def test_n_step_limits_are_the_td_residual_and_the_return_minus_v(x: Steps, gamm
     """A^(1) = delta_t, A^(T) = R_t^gamma - V(s_t)."""
     td = returns.td_residual(x.r, x.v, x.v_next, gamma)
     close(returns.n_step_advantage(x.r, x.v, x.v_next, x.last, gamma, 1), td)
-    whole = returns.n_step_advantage(x.r, x.v, x.v_next, x.last, gamma, x.r.shape[1])
+    whole = returns.n_step_advantage(x.r, x.v, x.v_next, x.last, gamma, len(x.r))
     close(whole, returns.reward_to_go(x.r, x.v_next, x.last, gamma) - x.v)
 
 
 def test_returns_of_a_table() -> None:
     """By hand: rewards 1, 2, 3 that end, then 4 that the batch cuts with V = 10; gamma 1/2, lambda 1/2."""
-    r, v = (np.array(row, float).reshape(1, 4, 1) for row in ([1, 2, 3, 4], [1, 1, 2, 6]))
-    v_next = np.array([1, 2, 0, 10], float).reshape(1, 4, 1)
-    last = np.array([False, False, True, True]).reshape(1, 4, 1)
+    r, v = (np.array(row, float).reshape(4, 1) for row in ([1, 2, 3, 4], [1, 1, 2, 6]))
+    v_next = np.array([1, 2, 0, 10], float).reshape(4, 1)
+    last = np.array([False, False, True, True]).reshape(4, 1)
     args: dict[str, Any] = {"v_next": v_next, "last": last, "gamma": 0.5}
     assert returns.reward_to_go(r, **args).ravel().tolist() == [2.75, 3.5, 3, 9]
     assert returns.trajectory_return(r, **args).ravel().tolist() == [2.75, 2.75, 2.75, 9]
@@ -163,15 +157,15 @@ def test_config_chooses_phi(x: Steps, gamma: float, lam: float) -> None:
         ("n_step", "learned"): returns.n_step_advantage(x.r, x.v, x.v_next, x.last, gamma, 3),
         ("gae", "learned"): returns.gae(x.r, x.v, x.v_next, x.last, gamma, lam),
     }
-    for (advantage, baseline), phi in expected.items():
+    for (advantage, baseline), weight in expected.items():
         config = make_config(advantage=advantage, baseline=baseline, gamma=gamma, gae_lambda=lam, n_step=3)
-        np.testing.assert_array_equal(weights(config, *x), phi, err_msg=f"{advantage}, {baseline}")
+        np.testing.assert_array_equal(policy_weights(config, *x), weight, err_msg=f"{advantage}, {baseline}")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_returns_keep_their_dtype(dtype: type) -> None:
     """float32 in training, float64 here: the same code."""
-    r: np.ndarray = np.ones((1, 3, 1), dtype)
-    last = np.array([False, False, True]).reshape(1, 3, 1)
+    r: np.ndarray = np.ones((3, 1), dtype)
+    last = np.array([False, False, True]).reshape(3, 1)
     for advantage in ("trajectory_return", "reward_to_go", "q_value", "advantage", "td_residual", "n_step", "gae"):
-        assert weights(make_config(advantage=advantage, baseline="learned"), r, r, r, last).dtype == dtype
+        assert policy_weights(make_config(advantage=advantage, baseline="learned"), r, r, r, last).dtype == dtype

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent, Normal, kl_divergence
 
 from pgbench.config import Config
-from pgbench.networks import MLP
-from pgbench.rollout import Rollout
-from pgbench.state import State
+from pgbench.experience.rollout import Rollout
+from pgbench.learning.learner import Learner
+from pgbench.maths.networks import MLP
 
 Objective = Callable[[Tensor], Tensor]
 ACTIVATIONS: dict[str, Objective] = {"tanh": torch.tanh, "elu": torch.nn.functional.elu, "relu": torch.relu}
@@ -55,14 +55,13 @@ def gae(r: Tensor, v: Tensor, v_end: Tensor, gamma: float, lam: float, t: int) -
     return sum(terms, torch.zeros(())) + lam ** (last - 1) * n_step_advantage(r, v, v_end, gamma, t, last)
 
 
-class Learner:
+class Textbook:
     """One seed's policy and critic, with the optimisers of torch."""
 
-    def __init__(self, config: Config, state: State, discrete: bool):
-        assert len(state.theta) == 1
-        self.config, self.policy, self.critic, self.discrete = config, state.policy.mlp, state.critic, discrete
-        self.theta = state.theta[0].double().clone().requires_grad_()
-        self.phi = state.phi[0].double().clone().requires_grad_()
+    def __init__(self, config: Config, learner: Learner, discrete: bool):
+        self.config, self.policy, self.critic, self.discrete = config, learner.network, learner.critic, discrete
+        self.theta = learner.theta.double().clone().requires_grad_()
+        self.phi = learner.phi.double().clone().requires_grad_()
         hp = config.hyperparameters
         optimizer = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[hp.optimizer]
         self.policy_optimizer = optimizer([self.theta], hp.learning_rate, maximize=True)
@@ -112,6 +111,7 @@ class Learner:
         return torch.zeros_like(step)
 
     def _value(self, obs: Tensor) -> Tensor:
+        assert self.critic
         return network(self.critic, self.phi, obs)[:, 0]
 
     def _estimate(self, rollout: Rollout) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -121,19 +121,17 @@ class Learner:
         lam = hp.gae_lambda
         rows = []
         cut = iter(rollout.cut_obs)
-        ends = {
-            (t, n): torch.from_numpy(next(cut)).double() for t, n in zip(*rollout.truncated[0].nonzero(), strict=True)
-        }
-        for n in range(rollout.obs.shape[2]):
+        ends = {(t, n): torch.from_numpy(next(cut)).double() for t, n in zip(*rollout.truncated.nonzero(), strict=True)}
+        for n in range(rollout.obs.shape[1]):
             start = 0
-            length = int(rollout.live[0, :, n].sum())
+            length = int(rollout.live[:, n].sum())
             for t in range(length):
-                ended, timed_out = rollout.terminated[0, t, n], rollout.truncated[0, t, n]
+                ended, timed_out = rollout.terminated[t, n], rollout.truncated[t, n]
                 if not (ended or timed_out or t == length - 1):
                     continue
-                obs = torch.from_numpy(rollout.obs[0, start : t + 1, n]).double()
-                r = torch.from_numpy(rollout.rewards[0, start : t + 1, n]).double()
-                after = ends[t, n] if timed_out else torch.from_numpy(rollout.next_obs[0, n]).double()
+                obs = torch.from_numpy(rollout.obs[start : t + 1, n]).double()
+                r = torch.from_numpy(rollout.rewards[start : t + 1, n]).double()
+                after = ends[t, n] if timed_out else torch.from_numpy(rollout.next_obs[n]).double()
                 with torch.no_grad():
                     v = self._value(obs) if algorithm.uses_critic else torch.zeros(len(r)).double()
                     known = algorithm.uses_critic and not ended and not (timed_out and config.env.timeout == "terminal")
@@ -142,15 +140,15 @@ class Learner:
                     n_step_advantage(r, torch.zeros_like(r), v_end, hp.gamma, k, len(r) - k) for k in range(len(r))
                 ]
                 for k in range(len(r)):
-                    phi = gae(r, v, v_end, hp.gamma, lam, k) if algorithm.advantage == "gae" else returns[k]
+                    weight = gae(r, v, v_end, hp.gamma, lam, k) if algorithm.advantage == "gae" else returns[k]
                     if algorithm.advantage != "gae" and algorithm.baseline == "learned":
-                        phi = phi - v[k]
+                        weight = weight - v[k]
                     target = returns[k] if hp.critic_target == "return" else gae(r, v, v_end, hp.gamma, lam, k) + v[k]
-                    rows.append((obs[k], torch.as_tensor(rollout.actions[0, start + k, n]), phi, target))
+                    rows.append((obs[k], torch.as_tensor(rollout.actions[start + k, n]), weight, target))
                 start = t + 1
-        obs, actions, phi, targets = (torch.stack(column) for column in zip(*rows, strict=True))
+        obs, actions, weights, targets = (torch.stack(column) for column in zip(*rows, strict=True))
         if algorithm.standardize:
-            phi = (phi - phi.mean()) / (phi.std() + 1e-8)
+            weights = (weights - weights.mean()) / (weights.std() + 1e-8)
         elif algorithm.baseline == "batch_mean":
-            phi = phi - phi.mean()
-        return obs, actions, phi, targets
+            weights = weights - weights.mean()
+        return obs, actions, weights, targets

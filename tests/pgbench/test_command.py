@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pgbench.config import compose
-from pgbench.lock import lock
+from pgbench.composition import compose
+from pgbench.runs.lock import lock
 
 QUICK = ("total_steps=600", "hyperparameters.n_steps=32", "hyperparameters.n_envs=4", "hyperparameters.critic_steps=2")
 
@@ -104,5 +104,5 @@ def test_a_signal_stops_after_a_checkpoint(number: int, status: int, tmp_path: P
     process.send_signal(number)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == status
-    assert "the same command goes on" in stderr
+    assert "re-run the same command to resume" in stderr
     assert list(tmp_path.glob("runs/*/seed-0/checkpoint.pt"))

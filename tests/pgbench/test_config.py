@@ -2,7 +2,8 @@
 
 import pytest
 
-from pgbench.config import check_overrides, choices, compose, keys, to_plain
+from pgbench.composition import check_overrides, choices, compose
+from pgbench.config import keys, to_plain
 from pgbench.errors import UserError
 
 
@@ -16,7 +17,7 @@ def test_every_choice_composes(group: str) -> None:
 
 
 def test_the_environments_exist() -> None:
-    from pgbench.envs import make_env
+    from pgbench.experience.objects import make_env
 
     for choice in choices("env"):
         make_env(compose([f"env={choice}"]).env).close()
@@ -75,10 +76,15 @@ def test_a_sweep_over_a_group_is_checked_choice_by_choice() -> None:
 
 def test_the_job_name_is_the_hash_of_what_decides_the_records() -> None:
     base = compose([])
-    same = compose(["seeds=3", "output_dir=elsewhere", "tracking=wandb", "checkpoint_seconds=1"])
-    assert base.job_name == same.job_name
+    for same in (
+        ("seeds=3", "output_dir=elsewhere", "tracking=wandb", "checkpoint_seconds=1"),
+        ("total_steps=7", "snapshots=[0,9]", "evaluation.every=5", "other_code=resume"),  # how long, what is kept
+        ("hyperparameters.name=other",),
+        ("hyperparameters.learning_rate=0.5", "hyperparameters.n_step=9"),  # not read by TRPO with GAE
+    ):
+        assert compose(list(same)).job_name == base.job_name, same
     assert base.job_name.startswith("trpo-CartPole-v1-")
-    for other in ("hyperparameters.delta=0.02", "total_steps=7", "env.append_time=true", "algorithm.standardize=false"):
+    for other in ("hyperparameters.delta=0.02", "env.append_time=true", "algorithm.standardize=false"):
         assert compose([other]).job_name != base.job_name
     assert "/" not in compose(["env.id=module:Space/Thing-v0"]).job_name
 

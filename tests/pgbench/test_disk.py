@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pgbench.job import run_job
-from pgbench.records import read_status, seed_dir
+from pgbench.runs.job import run_job
+from pgbench.runs.records import read_status, seed_dir
 
 LONG = (
     "algorithm=reinforce",
@@ -37,7 +37,7 @@ needs_mount = pytest.mark.skipif(not can_mount(), reason="needs unprivileged mou
 
 @needs_mount
 def test_a_full_disk(tmp_path: Path) -> None:
-    """What fitted on the disk is there, whole rows; the same command goes on when there is space again."""
+    """What fitted on the disk is there, whole rows; the same command resumes when there is space again."""
     disk, kept = tmp_path / "disk", tmp_path / "kept"
     disk.mkdir()
     done = mounted(
@@ -47,7 +47,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1
     assert "No space left on device" in done.stderr
-    assert "the same command goes on" in done.stderr
+    assert "re-running the same command resumes" in done.stderr
     (run,) = kept.glob("*/seed-0")
     rows = (run / "metrics.csv").read_text().splitlines(keepends=True)
     whole = [row for row in rows if row.endswith("\n")]

@@ -3,9 +3,13 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium import spaces
 
-from pgbench.envs import CartPoles, Envs, GymEnvs, make_envs
 from pgbench.errors import UserError
+from pgbench.experience.cartpole import CartPoles
+from pgbench.experience.environments import Envs, make_envs
+from pgbench.experience.objects import GymEnvs
+from pgbench.policy import ActionSpace
 
 
 def sequences(*seeds: int) -> list[np.random.SeedSequence]:
@@ -91,15 +95,93 @@ def test_idle_environments_stand_still(small, env: str) -> None:
     assert str(envs.save(1)) == saved
 
 
+def received(envs: GymEnvs) -> list[np.ndarray]:
+    """The actions that the first environment gets from now on."""
+    actions: list[np.ndarray] = []
+    env = envs.envs[0]
+    step = env.step
+    env.step = lambda action: (actions.append(action), step(action))[1]
+    return actions
+
+
 def test_box_actions_are_clipped_and_shaped(small) -> None:
+    """Pendulum would clip by itself and hide it, so what it is given is looked at too."""
     envs = make(small, 1, (0,), "env=pendulum")
     assert isinstance(envs, GymEnvs)
     twin = gym.make("Pendulum-v1", disable_env_checker=True)
     twin.reset(seed=0)
     twin.unwrapped.state = envs.envs[0].unwrapped.state.copy()
-    envs.step(np.full((1, 1, 1), 99.0, np.float32), np.ones((1, 1), bool))
-    expected = twin.step(np.array([2.0], np.float32))[0]
-    np.testing.assert_allclose(envs.obs[0, 0], expected, rtol=1e-6)
+    given = received(envs)
+    for action in (99.0, -99.0, 0.5):
+        envs.step(np.full((1, 1, 1), action, np.float32), np.ones((1, 1), bool))
+        expected = twin.step(np.array([np.clip(action, -2, 2)], np.float32))[0]
+        np.testing.assert_allclose(envs.obs[0, 0], expected, rtol=1e-6)
+    assert [action.tolist() for action in given] == [[2.0], [-2.0], [0.5]]
+    assert all(twin.action_space.contains(action) for action in given)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.Discrete(3),
+        spaces.Discrete(3, start=-1),
+        spaces.Box(-1, 1, (2,), np.float32),
+        spaces.Box(np.array([[-1, 0], [2, 3]], np.float32), np.array([[1, 0.5], [9, np.inf]], np.float32)),
+        spaces.Box(-2, 2, (), np.float32),
+        spaces.Box(-3, 5, (2,), np.int64),
+    ],
+    ids=str,
+)
+def test_every_action_sent_is_in_the_space(space: spaces.Space) -> None:
+    """Whatever the policy draws; what lies between the bounds arrives as it was drawn."""
+    actions = ActionSpace.of(space)
+    assert actions is not None
+    rng = np.random.default_rng(0)
+    raw = rng.integers(actions.size, size=50) if actions.discrete else rng.normal(0, 4, (50, actions.size))
+    sent = actions.to_env(raw if actions.discrete else raw.astype(np.float32))
+    if actions.discrete:
+        assert set(sent.tolist()) == set(range(space.start, space.start + 3))
+        return
+    assert isinstance(space, spaces.Box)
+    assert all(space.contains(np.asarray(action)) for action in sent)
+    flat, low, high = sent.reshape(50, -1), space.low.ravel(), space.high.ravel()
+    inside = (low < raw) & (raw < high)
+    assert 0 < inside.mean() < 1
+    if np.issubdtype(space.dtype, np.floating):
+        np.testing.assert_array_equal(flat[inside], raw.astype(np.float32)[inside])
+    np.testing.assert_array_equal(
+        flat,
+        np.rint(np.clip(raw, low, high)) if space.dtype == np.int64 else np.clip(raw, low, high).astype(np.float32),
+    )
+
+
+def test_environments_of_a_seed_have_streams_of_their_own(small) -> None:
+    """Also after their first episode: no two of all starts are the same."""
+    for env in ("cartpole", "pendulum"):
+        envs = make(small, 3, (0, 1), f"env={env}", "+env.kwargs.max_episode_steps=5")
+        starts = [envs.obs.copy()]
+        shape = (2, 3) if env == "cartpole" else (2, 3, 1)
+        for _ in range(3):
+            for _ in range(5):
+                envs.step(np.zeros(shape, int if env == "cartpole" else np.float32), np.ones((2, 3), bool))
+            starts.append(envs.obs.copy())
+        assert len(np.unique(np.reshape(starts, (24, -1)), axis=0)) == 24
+
+
+def test_elapsed_time_goes_on_where_it_was_saved(small) -> None:
+    """elapsed / limit after 3 of 7 steps, loaded elsewhere, is 3 / 7 there, and 4 / 7 after the next."""
+    for env in ("cartpole", "pendulum"):
+        options = (f"env={env}", "env.append_time=true", "+env.kwargs.max_episode_steps=7")
+        actions = np.zeros((1, 2), int) if env == "cartpole" else np.zeros((1, 2, 1), np.float32)
+        envs, elsewhere = (make(small, 2, (seed,), *options) for seed in (0, 1))
+        for _ in range(3):
+            envs.step(actions, np.ones((1, 2), bool))
+        elsewhere.load(0, envs.save(0))
+        for elapsed in (3, 4):
+            np.testing.assert_array_equal(elsewhere.obs, envs.obs)
+            np.testing.assert_allclose(elsewhere.obs[..., -1], elapsed / 7, rtol=1e-6)
+            for one in (envs, elsewhere):
+                one.step(actions, np.ones((1, 2), bool))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 import json
 import os
+import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +12,16 @@ import pytest
 import torch
 import yaml
 
-from pgbench import job
-from pgbench.checkpoint import load_checkpoint, save_checkpoint
+from pgbench.api import load_policy, train
 from pgbench.config import Config
 from pgbench.errors import UserError
-from pgbench.job import Interrupted, run_job
-from pgbench.records import EPISODES, METRICS, read_status, seed_dir
-from pgbench.train import Trainer
+from pgbench.runs import job
+from pgbench.runs.checkpoint import load_checkpoint, save_checkpoint
+from pgbench.runs.code import NUMBERS, PACKAGE, code
+from pgbench.runs.find import find_runs
+from pgbench.runs.job import Interrupted, run_job
+from pgbench.runs.records import EPISODES, METRICS, read_status, seed_dir
+from pgbench.runs.trainer import Trainer
 
 DETERMINISTIC = ("metrics.csv", "episodes.csv")
 
@@ -58,6 +63,8 @@ def test_a_run_leaves_what_the_record_module_says(small) -> None:
         "episodes.csv",
         "times.csv",
         "checkpoint.pt",
+        "policy.pt",
+        "provenance.jsonl",
     }
     metrics = (directory / "metrics.csv").read_text().splitlines()
     assert metrics[0] == ",".join(METRICS)
@@ -68,11 +75,12 @@ def test_a_run_leaves_what_the_record_module_says(small) -> None:
     held = yaml.safe_load((directory / "config.yaml").read_text())
     assert held["seed"] == 4
     assert held["job"] == config.job_name
-    assert held["config"] == config.identity
-    made_with = held["provenance"]
+    assert held["config"] == config.recorded
+    assert (held["format"], held["total_steps"]) == (2, 1000)
+    (made_with,) = map(json.loads, (directory / "provenance.jsonl").read_text().splitlines())
     assert made_with["threads"] == 1
     assert made_with["libraries"]["torch"] == torch.__version__
-    assert {"git_commit", "git_dirty", "cpu", "python"} <= made_with.keys()
+    assert {"git_commit", "git_dirty", "cpu", "python", "code"} <= made_with.keys()
     status = read_status(directory)
     assert (status["status"], status["env_steps"], status["total_steps"]) == ("done", 1024, 1000)
 
@@ -118,8 +126,8 @@ def test_stopped_and_resumed_the_records_are_the_same(
         a, b = (load_checkpoint(seed_dir(config.job_dir, seed)) for config in (whole, broken))
         assert a is not None
         assert b is not None
-        for name, tensor in a["state"].items():
-            assert torch.equal(tensor, b["state"][name]), name
+        for name, tensor in a["learner"].items():
+            assert torch.equal(tensor, b["learner"][name]), name
 
 
 def test_killed_before_its_first_checkpoint_a_run_starts_anew(small, tmp_path: Path) -> None:
@@ -200,12 +208,132 @@ def test_a_checkpoint_holds_no_code(tmp_path: Path) -> None:
     assert loaded is not None
     np.testing.assert_array_equal(loaded["a"], content["a"])
     assert loaded["rng"] == content["rng"]
-    torch.save({"format": 1, "bad": threading.Event}, tmp_path / "checkpoint.pt")
-    with pytest.raises(UserError, match="not a readable checkpoint"):
+    torch.save({"format": 2, "bad": threading.Event}, tmp_path / "checkpoint.pt")
+    with pytest.raises(UserError, match="not readable"):
         load_checkpoint(tmp_path)
     (tmp_path / "checkpoint.pt").write_bytes(b"torn")
-    with pytest.raises(UserError, match="not a readable checkpoint"):
+    with pytest.raises(UserError, match="not readable"):
         load_checkpoint(tmp_path)
     torch.save({"format": 99}, tmp_path / "checkpoint.pt")
     with pytest.raises(UserError, match="another version"):
         load_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("env", ["cartpole", "hopper"])
+@pytest.mark.parametrize("algorithm", ["reinforce", "npg"])
+def test_asked_for_more_steps_a_done_run_goes_on_bit_for_bit(small, tmp_path: Path, algorithm: str, env: str) -> None:
+    overrides = (f"algorithm={algorithm}", f"env={env}", "hyperparameters.normalize_reward=true", "seeds=2")
+    whole = small(*overrides, "total_steps=1500", f"output_dir={tmp_path}/whole")
+    run_job(whole)
+    shorter = small(*overrides, "total_steps=600", f"output_dir={tmp_path}/longer")
+    assert run_job(shorter) == {0: "done", 1: "done"}
+    longer = small(*overrides, "total_steps=1500", f"output_dir={tmp_path}/longer")
+    assert longer.job_dir == shorter.job_dir
+    assert run_job(longer) == {0: "done", 1: "done"}
+    for seed in range(2):
+        assert contents(longer, seed) == contents(whole, seed)
+        held = yaml.safe_load((seed_dir(longer.job_dir, seed) / "config.yaml").read_text())
+        assert held["total_steps"] == 1500
+        origins = (seed_dir(longer.job_dir, seed) / "provenance.jsonl").read_text().splitlines()
+        assert [json.loads(line)["total_steps"] for line in origins] == [600, 1500]
+    assert run_job(shorter) == {0: "done", 1: "done"}
+    assert contents(longer, 0) == contents(whole, 0)
+
+
+EVALUATING = ("snapshots=[0,700]", "evaluation.every=300", "evaluation.episodes=2")
+
+
+@pytest.mark.parametrize("env", ["cartpole", "hopper"])
+def test_evaluation_and_snapshots_leave_training_as_it_is(small, tmp_path: Path, stop_after, env: str) -> None:
+    """Training records are the same bit for bit with and without them, and theirs are the same across a resume."""
+    overrides = (f"env={env}", "hyperparameters.normalize_observation=true", "seeds=2", "total_steps=1200")
+    plain = small(*overrides, f"output_dir={tmp_path}/plain")
+    run_job(plain)
+    evaluated = small(*overrides, *EVALUATING, f"output_dir={tmp_path}/evaluated")
+    run_job(evaluated)
+    broken = small(*overrides, *EVALUATING, f"output_dir={tmp_path}/broken")
+    stop_after(6)
+    with pytest.raises(Interrupted):
+        run_job(broken)
+    job.stop.clear()
+    run_job(broken)
+    for seed in range(2):
+        assert contents(evaluated, seed) == contents(plain, seed) == contents(broken, seed)
+        one, other = (seed_dir(config.job_dir, seed) for config in (evaluated, broken))
+        rows = (one / "evaluations.csv").read_text()
+        assert rows == (other / "evaluations.csv").read_text()
+        steps = [line.split(",")[0] for line in rows.splitlines()[1:]]
+        assert steps == [str(n) for n in (384, 640, 1024, 1280) for _ in range(2)]  # the first past 300, 600, 900, 1200
+        for name in ("policy-0.pt", "policy-700.pt", "policy.pt"):
+            a, b = (load_policy(directory / name) for directory in (one, other))
+            assert torch.equal(a.theta, b.theta)
+            np.testing.assert_array_equal(a.standardizer.mean, b.standardizer.mean)
+        assert not torch.equal(load_policy(one / "policy-700.pt").theta, load_policy(one).theta)
+
+
+def pretend(directory: Path) -> None:
+    """Makes a run look as if other code had trained it."""
+    path = directory / "provenance.jsonl"
+    path.write_text(json.dumps({**json.loads(path.read_text().splitlines()[-1]), "code": "0123"}) + "\n")
+
+
+def test_runs_of_other_code_are_told_and_left_alone(small) -> None:
+    config = small("seeds=2", "total_steps=300")
+    train(config)
+    said: list[str] = []
+    train(config, say=said.append)
+    assert said == []
+    pretend(seed_dir(config.job_dir, 1))
+    before = contents(config, 1)
+    train(config, say=said.append)
+    (line,) = said
+    assert line.startswith("1 runs are left as other code made them")
+    assert "other_code=retrain" in line
+    assert contents(config, 1) == before
+
+
+def test_half_way_a_run_of_other_code_is_refused_unless_told_otherwise(small, stop_after) -> None:
+    config = small("seeds=1", "total_steps=900")
+    stop_after(3)
+    with pytest.raises(Interrupted):
+        train(config)
+    job.stop.clear()
+    directory = seed_dir(config.job_dir, 0)
+    pretend(directory)
+    before = contents(config, 0)
+    with pytest.raises(UserError, match=r"half way, by other code: other_code=resume .* other_code=retrain"):
+        train(config)
+    assert contents(config, 0) == before
+    (run,) = train(replace(config, other_code="resume"))
+    assert run.status == "done"
+    codes = [json.loads(line)["code"] for line in (directory / "provenance.jsonl").read_text().splitlines()]
+    assert codes == ["0123", code(config)]
+    whole = contents(config, 0)
+
+    pretend(directory)
+    said: list[str] = []
+    train(replace(config, other_code="retrain"), say=said.append)
+    assert "set aside" in said[0]
+    assert contents(config, 0) == whole
+    (retired,) = (config.job_dir / "retired").iterdir()
+    assert (retired / "metrics.csv").read_bytes() == whole["metrics.csv"]
+    assert len(find_runs(config.output_dir)) == 1
+
+
+def test_a_snapshot_that_was_passed_is_told(small) -> None:
+    train(small("seeds=1", "total_steps=300"))
+    said: list[str] = []
+    train(small("seeds=1", "total_steps=300", "snapshots=[100]"), say=said.append)
+    assert "1 snapshots were not kept" in said[0]
+
+
+def test_the_digest_of_the_code_sees_every_file_that_decides_numbers() -> None:
+    covered = {path for part in NUMBERS for path in [*(PACKAGE / part).rglob("*.py"), PACKAGE / part] if path.is_file()}
+    trained_with = {
+        Path(module.__file__)
+        for name, module in list(sys.modules.items())
+        if name.startswith("pgbench.") and getattr(module, "__file__", None)
+    }
+    beside = ("api.py", "errors.py", "files.py", "tensors.py", "__init__.py")  # of these, none makes a number
+    left = {path for path in trained_with - covered if path.name not in beside}
+    assert {path.relative_to(PACKAGE).parts[0] for path in left} <= {"runs", "after", "commands"}

@@ -1,17 +1,19 @@
 """A seed's numbers depend on the seed alone, bit for bit: not on its group, nor on being stopped and resumed."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 
-from pgbench.train import Trainer
+from pgbench.runs.trainer import Trainer
 
 NORMALIZED = ("hyperparameters.normalize_observation=true", "hyperparameters.normalize_reward=true")
 TASKS = {
     "cartpole": ("env=cartpole",),
     "cartpole timed": ("env=cartpole", "env.append_time=true", "+env.kwargs.max_episode_steps=20", *NORMALIZED),
-    "pendulum": ("env=pendulum", "+env.kwargs.max_episode_steps=25", *NORMALIZED),
+    "pendulum timed": ("env=pendulum", "env.append_time=true", "+env.kwargs.max_episode_steps=25", *NORMALIZED),
     "mujoco": ("env=inverted_double_pendulum",),
 }
 ALGORITHMS = ("reinforce", "vpg", "npg", "trpo")
@@ -37,7 +39,7 @@ def test_a_seed_does_not_see_its_group(small, algorithm: str, task: str) -> None
     for group in ((3, 1), (0, 1, 2, 3, 4, 5, 6)):
         together = make(small, algorithm, task, group)
         assert rows(together, 3, 4) == expected
-        assert (together.state.theta[group.index(3)] == alone.state.theta[0]).all()
+        assert torch.equal(together.learners[group.index(3)].theta, alone.learners[0].theta)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 10])
@@ -91,9 +93,8 @@ def test_seeds_at_different_iterations_train_together(small) -> None:
 def test_a_diverged_seed_hurts_no_other(small) -> None:
     expected = rows(make(small, "vpg", "cartpole", (1,)), 1, 3)
     trainer = make(small, "vpg", "cartpole", (0, 1))
-    trainer.state.theta[0] = math.nan
-    trainer.iterations[0] = 0
+    trainer.learners[0] = replace(trainer.learners[0], theta=trainer.learners[0].theta * math.nan)
     found = [trainer.iterate() for _ in range(3)]
-    assert trainer.diverged.tolist() == [True, False]
+    assert trainer.diverged == [True, False]
     assert [sorted(one) for one in found] == [[0, 1], [1], [1]]
     assert [one[1][0]["kl"] for one in found] == [row["kl"] for row, _ in expected]

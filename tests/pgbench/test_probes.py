@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pgbench.train import Trainer
+from pgbench.runs.trainer import Trainer
 
 ALGORITHMS = ("reinforce", "vpg", "npg", "trpo")
 QUICK = (
@@ -31,14 +31,14 @@ def train(small, algorithm: str, probe: str, iterations: int, *overrides: str) -
 
 def value(trainer: Trainer, observation: float) -> np.ndarray:
     """V of each seed's critic."""
-    state = trainer.state
-    return state.critic(state.phi, torch.full((len(trainer.seeds), 1, 1), observation)).flatten().numpy()
+    x = torch.full((1, 1), observation)
+    return np.array([learner.critic(learner.phi, x).item() for learner in trainer.learners])
 
 
 def policy(trainer: Trainer, observation: float) -> torch.Tensor:
     """The action distribution's parameters [S, D]."""
-    state = trainer.state
-    return state.policy.mlp(state.theta, torch.full((len(trainer.seeds), 1, 1), observation))[:, 0]
+    x = torch.full((1, 1), observation)
+    return torch.cat([learner.network(learner.theta, x) for learner in trainer.learners])
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

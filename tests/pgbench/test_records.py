@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgbench.algorithms import UPDATES
-from pgbench.records import METRICS, Records, Table, read_status, write_atomic, write_status
-from pgbench.train import Trainer
+from pgbench.files import write_atomic
+from pgbench.runs.records import METRICS, Records, Table, read_status, write_status
+from pgbench.runs.trainer import Trainer
 
 COUNTS = {"iteration", "env_steps", "episodes", "episode_return", "episode_length"}
 

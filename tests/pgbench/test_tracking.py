@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from pgbench.errors import UserError
-from pgbench.job import run_job
-from pgbench.records import seed_dir
+from pgbench.runs.job import run_job
+from pgbench.runs.records import seed_dir
 
 
 def inspect(path: Path) -> str:

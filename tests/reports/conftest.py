@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from pgbench.records import CONFIG, Records, seed_dir, write_status
+from pgbench.runs.records import CONFIG, Records, seed_dir, write_status
 
 Write = Callable[..., Path]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pgbench.errors import UserError
-from pgbench.records import EPISODES, EPISODES_FILE, METRICS, METRICS_FILE, STATUS, TIMES_FILE
+from pgbench.runs.records import EPISODES, EPISODES_FILE, METRICS, METRICS_FILE, STATUS, TIMES_FILE
 from reports import load_episodes, load_runs, load_seeds
 
 Write = Callable[..., Path]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pgbench.config import compose
-from pgbench.records import read_status, seed_dir
+from pgbench.composition import compose
+from pgbench.runs.records import read_status, seed_dir
 from sweeps.backends import Loky
 from sweeps.driver import Stop, drive
 from sweeps.options import Options

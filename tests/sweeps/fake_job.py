@@ -18,7 +18,7 @@ import threading
 import time
 
 from pgbench.errors import UserError
-from pgbench.records import CHECKPOINT, ERROR, METRICS_FILE, read_status, seed_dir, write_atomic, write_status
+from pgbench.runs.records import CHECKPOINT, ERROR, METRICS_FILE, read_status, seed_dir, write_atomic, write_status
 
 ITERATION_SECONDS = 0.01
 stop = threading.Event()

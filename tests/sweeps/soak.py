@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from pgbench.records import CHECKPOINT, EPISODES_FILE, METRICS_FILE, read_status
+from pgbench.runs.records import CHECKPOINT, EPISODES_FILE, METRICS_FILE, read_status
 
 ROOT = Path(__file__).parents[2]
 SWEEP = """

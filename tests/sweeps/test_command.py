@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pgbench.lock import Held, holder, lock
-from pgbench.records import read_status
+from pgbench.runs.lock import Held, holder, lock
+from pgbench.runs.records import read_status
 from sweeps.__main__ import main
 
 ENV = {**os.environ, "PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{Path(__file__).parents[2]}", "COLUMNS": "120"}
@@ -136,7 +136,7 @@ def test_a_signal_checkpoints_and_stops_within_seconds(begin, tmp_path, number):
     out, err = driver.communicate(timeout=15)
     assert time.monotonic() - begun < 5
     assert driver.returncode == 128 + number
-    assert "the same command goes on with what is not done: python -m sweeps output_dir=" in out
+    assert "re-run the same command to resume what is not done: python -m sweeps output_dir=" in out
     assert err == ""
     assert not any(map(alive, workers))
     assert {status["status"] for status in statuses(tmp_path)} == {"running"}
@@ -178,7 +178,8 @@ def test_two_sweeps_share_the_work(begin, tmp_path):
 
 
 def test_a_lock_has_one_holder_and_goes_with_its_process(tmp_path):
-    code = "import sys, time, pathlib, pgbench.lock\nwith pgbench.lock.lock(pathlib.Path(sys.argv[1])): time.sleep(60)"
+    code = "import pathlib, sys, time, pgbench.runs.lock as locks\n"
+    code += "with locks.lock(pathlib.Path(sys.argv[1])): time.sleep(60)"
     other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env=ENV)
     wait_for(lambda: holder(tmp_path))
     assert f"process {other.pid} on " in holder(tmp_path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pgbench.errors import UserError
-from pgbench.records import read_status, seed_dir
+from pgbench.runs.records import read_status, seed_dir
 from sweeps.dask import Dask
 from sweeps.options import Options
 

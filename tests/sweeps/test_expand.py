@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgbench.config import choices
+from pgbench.composition import choices
 from pgbench.errors import UserError
 from sweeps.expand import expand, load
 from sweeps.plan import resolve
+from sweeps.search.command import plan
 
 DELTA, GAMMA, ENVS = "hyperparameters.delta", "hyperparameters.gamma", "hyperparameters.n_envs"
 
@@ -81,10 +82,14 @@ def test_the_command_line_wins(block, value):
 
 
 @pytest.mark.parametrize("name", choices("sweep"))
-def test_each_sweep_resolves(name):
+def test_each_sweep_resolves(name, tmp_path):
     sweep = load(name)
     assert sweep["description"]
-    assert resolve(expand(sweep))
+    if "search" in sweep:
+        studies = plan(sweep, {}, tmp_path)
+        assert all(study.space and study.base for study in studies)
+    else:
+        assert resolve(expand(sweep))
 
 
 def test_a_sweep_is_a_file(tmp_path: Path):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgbench.config import compose
+from pgbench.composition import compose
 from pgbench.errors import UserError
 from sweeps.expand import expand
 from sweeps.plan import resolve, split
@@ -48,10 +48,21 @@ def test_ten_thousand_runs_expand_within_seconds():
         "hyperparameters.delta": [0.001 * i for i in range(1, 101)],
         "hyperparameters.gamma": [i / 100 for i in range(25)],
     }
-    jobs = resolve(expand({"seeds": 4, "jobs": [{"grid": {"algorithm": ["vpg", "npg"], **grid}}]}))
+    jobs = resolve(expand({"seeds": 4, "jobs": [{"grid": {"algorithm": ["npg", "trpo"], **grid}}]}))
     units = split([(job, job.seed_list) for job in jobs], 2)
     assert sum(len(unit.seeds) for unit in units) == 20_000
     assert time.monotonic() - begun < 20
+
+
+def test_a_grid_over_a_key_trains_an_algorithm_that_does_not_read_it_once():
+    grid = {"algorithm": ["vpg", "npg"], "hyperparameters.delta": [0.001, 0.01, 0.1]}
+    jobs = resolve(expand({"jobs": [{"grid": grid}]}))
+    assert [job.algorithm.name for job in jobs] == ["vpg", "npg", "npg", "npg"]
+
+
+def test_equal_jobs_of_other_lengths_are_one_of_the_longest():
+    (job,) = resolve([{"total_steps": 10, "snapshots": [5]}, {"total_steps": 30}, {"total_steps": 20, "seeds": 7}])
+    assert (job.total_steps, job.seed_list, job.snapshots) == (30, tuple(range(7)), (5,))
 
 
 counts = st.lists(st.integers(0, 12), min_size=1, max_size=6)

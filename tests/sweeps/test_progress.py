@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from pgbench.records import seed_dir, write_status
+from pgbench.runs.records import seed_dir, write_status
 from sweeps.plan import Unit
 from sweeps.progress import Progress, duration
 

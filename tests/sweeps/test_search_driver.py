@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pgbench.records import read_status
+from pgbench.composition import compose
+from pgbench.runs.records import read_status
 from sweeps.__main__ import main
 
 ENV = {**os.environ, "PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{Path(__file__).parents[2]}", "COLUMNS": "200"}
@@ -93,8 +94,10 @@ def test_a_search_finds_confirms_and_writes(searches, tmp_path):
         assert found["optimism"] == pytest.approx(found["searched"] - sum(best["scores"].values()) / 2)
         assert list(best["scores"]) == ["2000", "2001"]
         if found["winner"] is not None:
-            written = yaml.safe_load((tmp_path / "one/hyperparameters" / f"tuned-{study['name']}.yaml").read_text())
-            assert written["delta"] == study["trials"][found["winner"]]["params"]["hyperparameters.delta"]
+            given = [f"algorithm={study['algorithm']}", f"hyperparameters=tuned-{study['name']}"]
+            written = compose([*given, "+env.kwargs.sleep=0.001"], [str(tmp_path / "one")])
+            assert written.hyperparameters.delta == study["trials"][found["winner"]]["params"]["hyperparameters.delta"]
+            assert [written.job_name] == study["trials"][found["winner"]]["jobs"]
     assert set(searches.starts("one").values()) == {1}
     assert "npg-CartPole-v1: 0 of 8 trials" in searches.text("one")
     assert (tmp_path / "one/trials.csv").read_text().count("\n") == 17

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgbench.config import compose
+from pgbench.composition import compose
 from pgbench.errors import UserError
 from sweeps.search.reads import reads
 from sweeps.search.samplers import grid, place, sobol_points
@@ -60,7 +60,7 @@ def test_hydras_words(text, dimension):
         (DELTA, "tag(log, range(1, 9))", "write tag"),
         (DELTA, "range(1, 2)", "at least two values"),
         (DELTA, [1, 1], "two different values"),
-        ("hyperparameters.detla", "interval(0, 1)", "no such key; did you mean 'hyperparameters.delta'"),
+        ("algorithm.advantag", "interval(0, 1)", "no such key; did you mean 'algorithm.advantage'"),
         ("total_steps", "interval(0, 1)", "cannot be searched"),
     ],
 )

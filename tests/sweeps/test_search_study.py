@@ -109,6 +109,7 @@ def test_more_trials_and_another_confirmation_are_no_other_search(tmp_path):
         ({"seeds": [2000]}, "search.confirm.seeds: .2000. are tuning seeds too"),
         ({"seeds": [1, 1]}, "search.seeds: got .1, 1."),
         ({"space": {}}, "search.space: empty"),
+        ({"space": {**SPACE, "hyperparameters.detla": "interval(0, 1)"}}, "detla: no such key; did you mean"),
         ({"pruner": "wilcoxon"}, "needs 5 of them"),
         ({"tasks": {"cartpole": [1, 1]}}, "two different returns"),
         ({"space": {"hyperparameters.learning_rate": "interval(0.1, 1)"}}, "reads none of hyperparameters.learning"),

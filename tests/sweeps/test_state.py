@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from pgbench.config import compose
-from pgbench.lock import lock
-from pgbench.records import read_status, seed_dir, write_status
+from pgbench.composition import compose
+from pgbench.runs.lock import lock
+from pgbench.runs.records import read_status, seed_dir, write_status
 from sweeps.plan import Unit
 from sweeps.state import ENDS, after, mark_pending, record_failure
 

@@ -1,0 +1,71 @@
+"""The Python interface: what `import pgbench` offers (pgbench/__init__.py loads it with its first use)."""
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from pgbench.after.evaluation import evaluate
+from pgbench.composition import compose
+from pgbench.config import Config
+from pgbench.errors import UserError
+from pgbench.experience.objects import make_env
+from pgbench.policy import Policy
+from pgbench.runs.code import take_stock
+from pgbench.runs.job import Interrupted, run_job
+from pgbench.runs.lock import Held, lock
+from pgbench.runs.records import POLICY, seed_dir
+
+__all__ = ["Config", "Interrupted", "Policy", "Run", "UserError", "compose", "evaluate", "load_policy", "train"]
+
+
+@dataclass(frozen=True)
+class Run(os.PathLike[str]):
+    """A run (one seed of a job) on disk: usable wherever a path is."""
+
+    directory: Path
+    seed: int
+    status: str
+    """done, or diverged"""
+
+    def __fspath__(self) -> str:
+        return str(self.directory)
+
+    __str__ = __fspath__
+
+
+def train(
+    config: Config,
+    show: Callable[[int], None] = lambda steps: None,
+    say: Callable[[str], None] = lambda line: None,
+) -> list[Run]:
+    """Trains a job, all its seeds in lockstep, or resumes it; its runs in the order of `config.seed_list`.
+
+    `show` hears about once a second how many environment steps all seeds have done, `say` what a person should know
+    of runs that are already there. Raises UserError for what a user can mend, Interrupted when asked to stop.
+    """
+    make_env(config.env).close()  # a mistake here leaves no directories behind
+    with ExitStack() as locks:
+        for line in take_stock([(config, config.seed_list)]):
+            say(line)
+        try:
+            for seed in config.seed_list:
+                locks.enter_context(lock(seed_dir(config.job_dir, seed)))
+        except Held as error:
+            raise UserError(f"output_dir: another process trains in {config.job_dir}: {error}") from None
+        except OSError as error:
+            raise UserError(f"output_dir: cannot write {config.job_dir}: {error.strerror}") from None
+        statuses = run_job(config, show=show)
+    return [Run(seed_dir(config.job_dir, seed), seed, statuses[seed]) for seed in config.seed_list]
+
+
+def load_policy(run: str | os.PathLike[str]) -> Policy:
+    """The policy of a run, its directory, or a policy file. Raises UserError where there is none."""
+    path = Path(run)
+    file = path / POLICY if path.is_dir() else path
+    if not file.exists():
+        raise UserError(
+            f"{file}: no such policy; a run keeps its own from its first checkpoint on, snapshots=[...] more"
+        )
+    return Policy.load(file)

@@ -1,0 +1,136 @@
+"""`python -m pgbench`: trains one job; with -m, Hydra's multirun; `rerun RUN` makes a recorded run again."""
+
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pgbench.commands import fail
+from pgbench.composition import check, choices, compose, for_hydra, parse, searchpath, split, with_overrides
+from pgbench.config import CONF, GROUPS, Config, keys, to_plain, validate
+from pgbench.errors import UserError
+from pgbench.runs.recorded import read_config
+
+HELP = """pgbench trains one job: one algorithm on one environment over some seeds.
+  python -m pgbench algorithm=trpo env=cartpole seeds=10 total_steps=200000 output_dir=runs
+  python -m pgbench rerun runs/trpo-CartPole-v1-0123456789/seed-0 output_dir=again     makes a recorded run again
+  python -m pgbench -m algorithm=vpg,npg env=cartpole hydra/launcher=joblib            Hydra's multirun
+  python -m pgbench algorithm=ppo --config-dir examples/ppo/conf                       configs and code of your own"""
+
+
+def run(config: Config, bar: bool) -> None:
+    """Runs the job, with a bar of its progress if that is wanted; Ctrl-C and SIGTERM stop it after a checkpoint."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from pgbench.api import train
+    from pgbench.runs.job import Interrupted, stop
+
+    received: list[int] = []
+
+    def ask_to_stop(number: int, frame: Any) -> None:
+        received.append(number)
+        stop.set()
+
+    previous = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        columns = (TextColumn("{task.completed:,} of {task.total:,} env-steps"), BarColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True, disable=not bar) as progress:
+            task = progress.add_task("", total=config.total_steps * len(config.seed_list))
+            runs = train(config, lambda steps: progress.update(task, completed=steps), tell)
+    except Interrupted:
+        tell(f"stopped after a checkpoint; re-run the same command to resume ({config.job_dir})")
+        sys.exit(128 + received[0])
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    print(config.job_dir)
+    print("  ".join(f"seed {run.seed}: {run.status}" for run in runs))
+
+
+def tell(line: str) -> None:
+    """A line to the person, beside the command's output."""
+    print(f"pgbench: {line}", file=sys.stderr)
+
+
+def rerun(arguments: Sequence[str]) -> Config:
+    """`rerun RUN [key=value ...]`: the config of a run's record, with changes. Raises UserError."""
+    if not arguments or "=" in arguments[0]:
+        raise UserError("rerun: give a run's directory or its config.yaml, then key=value as usual")
+    return with_overrides(read_config(Path(arguments[0])), arguments[1:])
+
+
+def describe(config_dirs: Sequence[str]) -> str:
+    """The text of --help."""
+    config = compose([], config_dirs)
+
+    def default(key: str) -> Any:
+        value: Any = to_plain(config)
+        for part in key.split("."):
+            value = value[part]
+        return "null" if value is None else str(value).lower() if isinstance(value, bool) else value
+
+    groups = [f"  {group:<18}{', '.join(choices(group, config_dirs))}" for group in GROUPS]
+    rows = [f"  {f'{key}={default(key)}':<52} {meaning}" for key, meaning in keys()]
+    head = [HELP, "", "== Groups and their choices (group=choice) ==", *groups, "", "== Keys (key=value) =="]
+    foot = ["", "Any Gymnasium environment: env.id=Some-v1 or env.id=module:Some-v1."]
+    return "\n".join([*head, *rows, *foot])
+
+
+def expand(overrides: Sequence[str]) -> list[list[str]]:
+    """The overrides of each job of a multirun, without those for Hydra itself. Raises UserError."""
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+    mine = [override for override in parse(overrides) if not override.key_or_group.startswith("hydra")]
+    (jobs,) = BasicSweeper.split_arguments(mine, None)
+    return [list(job) for job in jobs]
+
+
+def multirun(overrides: Sequence[str], config_dirs: Sequence[str], flags: Sequence[str]) -> int:
+    """Hydra's own command: -m, --cfg, its launchers; gives the exit status. Raises UserError before anything is
+    trained; what a job meets later is told, and the others go on."""
+    import hydra
+    from omegaconf import DictConfig, OmegaConf
+
+    check(parse(overrides), config_dirs)
+    for job in expand(overrides):
+        compose(job, config_dirs)
+
+    with tempfile.NamedTemporaryFile("r", prefix="pgbench-") as mistakes:
+        path = mistakes.name
+
+        def task(composed: DictConfig) -> None:
+            content: Any = OmegaConf.to_container(composed, resolve=True)
+            try:
+                run(validate(content), bar=False)
+            except UserError as error:  # perhaps in a process of a launcher
+                fail(error)
+                with open(path, "a") as file:
+                    file.write("1")
+
+        search = [searchpath(config_dirs)] if config_dirs else []
+        sys.argv[1:] = [*flags, *for_hydra(overrides, config_dirs), *search]
+        hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(task)()
+        return 2 if mistakes.read() else 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; gives its exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        if arguments[:1] == ["rerun"]:
+            run(rerun(arguments[1:]), bar=sys.stderr.isatty())
+            return 0
+        overrides, config_dirs, flags = split(arguments)
+        if {"-h", "--help"} & set(flags):
+            print(describe(config_dirs))
+        elif flags or any(override.key_or_group.startswith("hydra") for override in parse(overrides)):
+            return multirun(overrides, config_dirs, flags)
+        else:
+            run(compose(overrides, config_dirs), bar=sys.stderr.isatty())
+    except UserError as error:
+        fail(error)
+        return 2
+    return 0

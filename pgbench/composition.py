@@ -1,0 +1,166 @@
+"""From what a person types to a checked config: one reading of `key=value` for training, multirun and sweeps.
+
+Hydra's grammar and its composition of groups; the schema (pgbench/config.py) does the checking. Directories of one's
+own configs come by `--config-dir`; modules that lie beside them can be named by `module:name`.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pgbench.config import CONF, GROUPS, OURS, Config, keys, merge, nearest, own_keys, to_plain, validate
+from pgbench.errors import UserError
+from pgbench.plugins import look_beside
+
+FREE = ("env.kwargs.",)
+"""Keys below these are anybody's."""
+_hydra = threading.Lock()  # it is one per process
+
+
+def choices(group: str, config_dirs: Iterable[str] = ()) -> list[str]:
+    """The names a config group offers, ours and those of one's own directories."""
+    places = [CONF, *map(Path, config_dirs)]
+    return sorted({path.stem for place in places for path in (place / group).glob("*.yaml")})
+
+
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    """A command line's overrides, directories of --config-dir, and other flags. Raises UserError."""
+    overrides: list[str] = []
+    config_dirs: list[str] = []
+    flags: list[str] = []
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        name, equals, value = argument.partition("=")
+        if name in ("--config-dir", "-cd"):
+            if not equals and not rest:
+                raise UserError("--config-dir: give a directory")
+            config_dirs.append(value if equals else rest.pop(0))
+        else:
+            (flags if argument.startswith("-") else overrides).append(argument)
+    return overrides, config_dirs, flags
+
+
+def parse(overrides: Sequence[str]) -> list[Any]:
+    """Hydra's reading of `key=value` texts (hydra.core.override_parser.types.Override). Raises UserError."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import OverrideParseException
+
+    try:
+        return list(OverridesParser.create().parse_overrides(list(overrides)))
+    except OverrideParseException as error:
+        raise UserError(f"cannot read '{error.override}': write key=value") from None
+
+
+def values(override: Any) -> list[Any]:
+    """What an override gives its key: several values where it is a sweep, `a,b`."""
+    return list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
+
+
+def check(overrides: Sequence[Any], config_dirs: Sequence[str] = ()) -> None:
+    """Raises UserError for a key or group choice that does not exist, with the nearest one that does."""
+    for directory in config_dirs:
+        if not Path(directory).is_dir():
+            raise UserError(f"--config-dir: no directory '{directory}'")
+    look_beside(config_dirs)
+    own = _own(overrides, config_dirs)
+    allowed = [*GROUPS, *(name for name, _ in keys()), *own]
+    for override in overrides:
+        key = override.key_or_group
+        if key.split(".")[0].split("/")[0] == "hydra" or key.startswith(FREE):
+            continue
+        if key in GROUPS:
+            known = choices(key, config_dirs)
+            for value in map(str, values(override)):
+                if value not in known:
+                    raise UserError(
+                        f"{key}: got '{value}', allowed is {', '.join(known)}{nearest(value, known)}"
+                        + (" or any Gymnasium id by env.id=" if key == "env" else "")
+                    )
+        elif key not in allowed:
+            raise UserError(f"{key}: no such key{nearest(key, allowed)} (python -m pgbench --help lists them)")
+
+
+def _own(overrides: Sequence[Any], config_dirs: Sequence[str]) -> dict[str, str]:
+    """The hyperparameters that the algorithms from outside add which the overrides choose, with descriptions."""
+    found: dict[str, str] = {}
+    for override in overrides:
+        if override.key_or_group == "algorithm.update":
+            specs = values(override)
+        elif override.key_or_group == "algorithm":
+            specs = [_update_of(str(value), config_dirs) for value in values(override)]
+        else:
+            continue
+        for spec in specs:
+            if isinstance(spec, str) and ":" in spec and not spec.startswith(OURS):
+                found |= own_keys(spec)
+    return found
+
+
+def _update_of(choice: str, config_dirs: Sequence[str]) -> Any:
+    for directory in config_dirs:
+        path = Path(directory) / "algorithm" / f"{choice}.yaml"
+        if path.exists():
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            return content.get("update") if isinstance(content, Mapping) else None
+    return None
+
+
+def for_hydra(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> list[str]:
+    """The overrides as Hydra must hear them: what no YAML of ours holds is added, whether or not `+` says so."""
+    parsed = parse(overrides)
+    own = _own(parsed, config_dirs)
+    added = []
+    for text, override in zip(overrides, parsed, strict=True):
+        new = override.key_or_group.startswith(FREE) or override.key_or_group in own
+        added.append(f"++{text.lstrip('+')}" if new and not override.is_delete() else text)
+    return added
+
+
+def compose(overrides: Sequence[str] = (), config_dirs: Sequence[str] = ()) -> Config:
+    """The config of a job from `key=value` overrides, as the command line takes them. Raises UserError."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    parsed = parse(overrides)
+    check(parsed, config_dirs)
+    for override in parsed:
+        if override.is_sweep_override():
+            raise UserError(f"{override.key_or_group}: several values; use python -m sweeps, or -m")
+    search = [searchpath(config_dirs)] if config_dirs else []
+    try:
+        with _hydra, initialize_config_dir(str(CONF), version_base="1.3"):
+            text = [*for_hydra(overrides, config_dirs), *search]
+            composed = OmegaConf.to_container(hydra_compose("config", text), resolve=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(" ".join(str(error).split())) from None
+    assert isinstance(composed, dict)
+    return validate({str(key): value for key, value in composed.items()})
+
+
+def searchpath(config_dirs: Sequence[str]) -> str:
+    """The override by which Hydra finds one's own directories."""
+    paths = [str(Path(one).resolve()).replace("\\", "\\\\").replace("'", "\\'") for one in config_dirs]
+    return "hydra.searchpath=[" + ",".join(f"'file://{path}'" for path in paths) + "]"
+
+
+def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
+    """A config with some single keys changed, by `key=value` as the command line takes them. Raises UserError."""
+    parsed = parse(overrides)
+    check(parsed)
+    changed: dict[str, Any] = to_plain(config)
+    for override in parsed:
+        if override.key_or_group in GROUPS or override.is_sweep_override():
+            raise UserError(f"{override.key_or_group}: a run's record fixes the groups; give single keys and values")
+        *path, last = override.key_or_group.split(".")
+        change: Any = {last: override.value()}
+        for key in reversed(path):
+            change = {key: change}
+        changed = merge(changed, change)
+    return validate(changed)

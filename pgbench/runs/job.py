@@ -1,0 +1,259 @@
+"""One job on disk: directories, resuming, records, checkpoints, snapshots and evaluations around the training loop.
+
+A run (one seed of a job) is pending, then running, then done, diverged or failed. A running run whose process has gone
+resumes from its last checkpoint; its tables are cut back to what they held then, so the records come out the same. A
+done run that is asked for more steps goes on from its end in the same way.
+"""
+
+import contextlib
+import errno
+import os
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+
+from pgbench.after.evaluation import run_episodes
+from pgbench.algorithms import own_metrics
+from pgbench.config import Config, merge
+from pgbench.errors import UserError
+from pgbench.files import write_atomic
+from pgbench.runs.checkpoint import load_checkpoint, save_checkpoint
+from pgbench.runs.provenance import append_provenance
+from pgbench.runs.records import (
+    CONFIG,
+    ERROR,
+    EVALUATIONS,
+    EVALUATIONS_FILE,
+    FORMAT,
+    POLICY,
+    Records,
+    is_over,
+    merge_rows,
+    policy_file,
+    read_status,
+    seed_dir,
+    write_status,
+)
+from pgbench.runs.tracking import make_tracker
+from pgbench.runs.trainer import Trainer
+
+STATUS_SECONDS = 1.0
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE, errno.ENFILE)
+EVALUATION_STREAM = 4
+"""Child of SeedSequence(seed) that evaluations during training draw from; training has 0 and 1, measurements 2."""
+
+stop = threading.Event()
+"""Set by a signal handler: `run_job` then checkpoints after the iteration in flight and raises Interrupted."""
+
+
+class Interrupted(Exception):
+    """The job was asked to stop; the same command resumes from its checkpoint."""
+
+
+def run_job(
+    config: Config, seeds: Sequence[int] | None = None, show: Callable[[int], None] = lambda steps: None
+) -> dict[int, str]:
+    """Trains the seeds of a job (all by default) in lockstep and gives each one's final status.
+
+    `show` hears about once a second how many environment steps all of them have done.
+    Runs that are over are left alone; the rest resume. Raises UserError for what a user can mend, Interrupted after
+    `stop`; any other exception is recorded with its traceback as the failure of its runs.
+    """
+    torch.set_num_threads(1)
+    seeds = config.seed_list if seeds is None else tuple(seeds)
+    found = {seed: read_status(seed_dir(config.job_dir, seed)) for seed in seeds}
+    statuses = {seed: status["status"] for seed, status in found.items()}
+    todo = [seed for seed in seeds if not is_over(found[seed], config.total_steps)]
+    if todo:
+        trainer = Trainer(config, todo)
+        try:
+            _prepare(config, todo)
+            statuses |= _Run(config, trainer, show).until_done()
+        except (UserError, Interrupted):
+            raise
+        except BaseException as error:
+            _record_failure(config, todo, error)
+            if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+                raise UserError(
+                    f"{config.job_dir}: {error.strerror}; records up to the last iteration are kept, and re-running "
+                    "the same command resumes from the last checkpoint"
+                ) from error
+            raise
+        finally:
+            trainer.close()
+    return statuses
+
+
+def _record_failure(config: Config, seeds: Sequence[int], error: BaseException) -> None:
+    """Status and traceback of the runs that had not ended, as far as the disk still takes them."""
+    for seed in seeds:
+        directory = seed_dir(config.job_dir, seed)
+        with contextlib.suppress(OSError):
+            if read_status(directory)["status"] in ("pending", "running"):
+                write_atomic(directory / ERROR, "".join(traceback.format_exception(error)).encode())
+                write_status(directory, "failed", message=f"{type(error).__name__}: {error}")
+
+
+def _prepare(config: Config, seeds: Sequence[int]) -> None:
+    """Makes the runs' directories and writes or checks their config.yaml."""
+    for seed in seeds:
+        directory = seed_dir(config.job_dir, seed)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            (directory / ERROR).unlink(missing_ok=True)
+            _write_config(config, seed, directory / CONFIG)
+        except OSError as error:
+            raise UserError(f"output_dir: cannot write {directory}: {error.strerror}") from None
+
+
+def _write_config(config: Config, seed: int, path: Path) -> None:
+    """Writes config.yaml where there is none or a damaged one. Raises UserError over one of another config."""
+    content = {
+        "format": FORMAT,
+        "seed": seed,
+        "job": config.job_name,
+        "config": config.recorded,
+        "reads": list(config.algorithm.reads),
+        "total_steps": config.total_steps,
+        **({"metrics": own} if (own := own_metrics(config)) else {}),
+    }
+    try:
+        held = yaml.safe_load(path.read_text(encoding="utf-8"))
+        kept = merge(held["config"], {"hyperparameters": {"name": config.hyperparameters.name}})
+    except (FileNotFoundError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        held = kept = None
+    if kept not in (None, config.recorded):
+        raise UserError(
+            f"output_dir: {path.parent} holds a run of another config (see {path}); choose another output_dir"
+        )
+    if held is None or held.get("total_steps") != config.total_steps:
+        write_atomic(path, yaml.safe_dump(content, sort_keys=False).encode(), durable=True)
+
+
+class _Run:
+    """The records of a trainer's seeds, kept while it trains."""
+
+    def __init__(self, config: Config, trainer: Trainer, show: Callable[[int], None]):
+        self.config, self.trainer, self.show = config, trainer, show
+        self.directories = [seed_dir(config.job_dir, seed) for seed in trainer.seeds]
+        self.records, self.seconds_before = [], 0.0
+        for s, directory in enumerate(self.directories):
+            saved = load_checkpoint(directory)
+            if saved:
+                trainer.load(s, saved)
+                self.seconds_before = max(self.seconds_before, saved["seconds"])
+            self.records.append(Records(directory, saved["sizes"] if saved else None, trainer.metrics))
+            append_provenance(directory, config, env_steps=trainer.account(s).env_steps, total_steps=config.total_steps)
+        self.tracker = make_tracker(config, trainer.seeds)
+        self.started = self.last_status = self.last_checkpoint = time.monotonic()
+        self.statuses: dict[int, str] = {}
+
+    @property
+    def seconds(self) -> float:
+        return self.seconds_before + time.monotonic() - self.started
+
+    def until_done(self) -> dict[int, str]:
+        """Iterates until every seed is done or diverged."""
+        try:
+            for s in range(len(self.directories)):
+                self._snapshots(s, before=self._steps(s) - 1)
+            self._report(range(len(self.directories)))
+            self._settle()
+            while len(self.statuses) < len(self.directories):
+                before = [self._steps(s) for s in range(len(self.directories))]
+                for s, (row, episodes) in self.trainer.iterate().items():
+                    numbered = [(row["iteration"], *episode) for episode in episodes]
+                    self.records[s].append(row, numbered, self.seconds)
+                    self.tracker.log(self.trainer.seeds[s], row)
+                    self._snapshots(s, before[s])
+                    self._evaluate(s, before[s])
+                self._settle()
+                self._keep()
+        finally:
+            for seed in set(self.trainer.seeds) - set(self.statuses):
+                self.tracker.finish(seed, "stopped" if stop.is_set() else "failed")
+            for records in self.records:
+                records.close()
+        return self.statuses
+
+    def _steps(self, s: int) -> int:
+        return self.trainer.account(s).env_steps
+
+    def _snapshots(self, s: int, before: int) -> None:
+        """Keeps the policies of the snapshots that the last iteration has come to."""
+        for steps in self.config.snapshots:
+            if before < steps <= self._steps(s):
+                self.trainer.policy(s).save(self.directories[s] / policy_file(steps))
+
+    def _evaluate(self, s: int, before: int) -> None:
+        """Evaluates the policy if the last iteration has come to a multiple of evaluation.every."""
+        evaluation, steps = self.config.evaluation, self._steps(s)
+        if evaluation.every is None or before // evaluation.every == steps // evaluation.every:
+            return
+        stream = np.random.SeedSequence(self.trainer.seeds[s], spawn_key=(EVALUATION_STREAM, steps))
+        found = run_episodes(self.trainer.policy(s), evaluation.episodes, stream, evaluation.deterministic)
+        record_evaluation(self.directories[s], steps, evaluation.deterministic, *found)
+
+    def _settle(self) -> None:
+        """Closes the runs that have ended."""
+        for s in np.flatnonzero(~self.trainer.live).tolist():
+            seed = self.trainer.seeds[s]
+            if seed not in self.statuses:
+                self.statuses[seed] = "diverged" if self.trainer.diverged[s] else "done"
+                self._checkpoint(s)
+                write_status(self.directories[s], self.statuses[seed], **self._progress(s))
+                self.tracker.finish(seed, self.statuses[seed])
+
+    def _keep(self) -> None:
+        """Progress about once a second, checkpoints every checkpoint_seconds or when asked to stop."""
+        running = [s for s, seed in enumerate(self.trainer.seeds) if seed not in self.statuses]
+        now = time.monotonic()
+        if now - self.last_status >= STATUS_SECONDS:
+            self._report(running)
+            self.last_status = now
+        if running and (stop.is_set() or now - self.last_checkpoint >= self.config.checkpoint_seconds):
+            for s in running:
+                self._checkpoint(s)
+            self.last_checkpoint = time.monotonic()
+        if running and stop.is_set():
+            raise Interrupted
+
+    def _checkpoint(self, s: int) -> None:
+        self.records[s].sync()
+        content = {**self.trainer.save(s), "sizes": self.records[s].sizes(), "seconds": self.seconds}
+        save_checkpoint(self.directories[s], content)
+        self.trainer.policy(s).save(self.directories[s] / POLICY)
+
+    def _report(self, which: Sequence[int]) -> None:
+        for s in which:
+            write_status(self.directories[s], "running", **self._progress(s))
+        self.show(sum(self._steps(s) for s in range(len(self.directories))))
+
+    def _progress(self, s: int) -> dict[str, Any]:
+        return {
+            "iteration": self.trainer.iterations[s],
+            "env_steps": self._steps(s),
+            "total_steps": self.config.total_steps,
+            "seconds": self.seconds,
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+        }
+
+
+def record_evaluation(
+    directory: Path, env_steps: int, deterministic: bool, returns: np.ndarray, lengths: np.ndarray
+) -> None:
+    """Writes the evaluation of a policy into its run's evaluations.csv, in place of an earlier one of the same kind."""
+    rows = [
+        (env_steps, episode, value, length, int(deterministic))
+        for episode, (value, length) in enumerate(zip(returns.tolist(), lengths.tolist(), strict=True))
+    ]
+    merge_rows(directory / EVALUATIONS_FILE, tuple(EVALUATIONS), ("env_steps", "deterministic"), rows)
