@@ -6,6 +6,7 @@ import numpy as np
 
 from reports import style, text
 from reports.figures.drawing import Drawing
+from reports.figures.search_look import of_study
 from reports.figures.search_slices import plain_log
 from reports.search import Study, expected_best
 from reports.statistics import Array, Interval, bootstrap_ci
@@ -26,7 +27,7 @@ def draw(studies: Sequence[Study]) -> Drawing | None:
     figure, (panel,) = style.panels(1, height=3.6, width=6)
     sentences = []
     for study in shown:
-        look = style.STYLES.get(study.algorithm, style.OTHER)
+        look = of_study(study)
         curve, reach = curves(study)
         n = np.arange(1, len(curve) + 1)
         panel.plot(n, curve, color=look.color, linestyle=look.linestyle, label=study.name)

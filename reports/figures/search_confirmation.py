@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from reports import style, text
 from reports.figures.drawing import Drawing
+from reports.figures.search_look import of_study
 from reports.search import Study, ends, shown
 
 NOTE = (
@@ -34,7 +35,7 @@ def _name(row: dict[str, Any]) -> str:
 
 
 def _candidates(panel: Axes, study: Study) -> None:
-    color = style.STYLES.get(study.algorithm, style.OTHER).color
+    color = of_study(study).color
     rows = study.told["confirmation"]["candidates"]
     for place, row in enumerate(rows):
         scores = np.array(list(row["scores"].values()))

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from reports import style, text
 from reports.figures.drawing import Drawing
+from reports.figures.search_look import of_study
 from reports.search import Study
 
 NOTE = (
@@ -32,7 +33,7 @@ def best_so_far(study: Study) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _history(panel: Axes, study: Study) -> None:
-    color = style.STYLES.get(study.algorithm, style.OTHER).color
+    color = of_study(study).color
     done = study.trials("done")
     panel.scatter([t["number"] for t in done], [t["value"] for t in done], s=16, color=color, alpha=0.6, lw=0)
     panel.step(*best_so_far(study), where="post", color="black", linewidth=1)

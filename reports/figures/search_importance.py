@@ -6,6 +6,7 @@ import numpy as np
 
 from reports import style
 from reports.figures.drawing import Drawing
+from reports.figures.search_look import of_study
 from reports.search import Study
 
 NOTE = (
@@ -22,7 +23,7 @@ def draw(studies: Sequence[Study]) -> Drawing | None:
     figure, axes = style.panels(len(shown), height=0.45 * max(len(study.space) for study in shown) + 1.2)
     sentences = []
     for panel, study in zip(axes, shown, strict=True):
-        color = style.STYLES.get(study.algorithm, style.OTHER).color
+        color = of_study(study).color
         found = study.told["importance"]
         order = sorted(study.space, key=lambda dimension: -found[dimension.key]["value"])
         value, low, high = (np.array([found[d.key][part] for d in order]) for part in ("value", "low", "high"))
