@@ -128,6 +128,7 @@ class StudySource:
         self._add(split(list(left.values()), workers, 1 if self.search.pruner == "wilcoxon" else self.size))
 
     def _add(self, units: Sequence[Unit]) -> None:
+        mark_pending(units)
         self.todo += units
         self.flying |= {(unit.config.job_name, seed) for unit in units for seed in unit.seeds}
 
@@ -238,7 +239,6 @@ class Source:
             for unit in study.more(free - len(units)):
                 units.append(unit)
                 self.home |= {(unit.config.job_name, seed): study for seed in unit.seeds}
-        mark_pending(units)
         return None if not units and all(study.over for study in self.studies) else units
 
     def ended(self, unit: Unit) -> None:

@@ -22,8 +22,9 @@ def report(directory: Path) -> str:
     runs = {part: scan(directory / part) for part in (TRIALS, CONFIRMATION)}
     rate = sum(run.rate for each in runs.values() for run in each)
     studies = _studies(directory)
-    to_go = sum(_left(study) for study in studies) - sum(run.steps for run in runs[TRIALS] if run.state == "running")
-    to_go -= sum(run.steps for run in runs[CONFIRMATION])
+    confirming = runs[CONFIRMATION]
+    to_go = sum(_left(study, not confirming) for study in studies) + sum(run.left for run in confirming)
+    to_go -= sum(run.steps for run in runs[TRIALS] if run.state == "running")
     table = Table("study", "trials", *STATES.values(), "best", "in trial", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
@@ -47,7 +48,9 @@ def report(directory: Path) -> str:
         [f"confirmation: {', '.join(f'{n} {state}' for state, n in sorted(confirmed.items()))}"] if confirmed else []
     )
     by = holder(directory)
-    if by is None and to_go > 0:
+    if to_go <= 0:
+        lines.append("the search is over")
+    elif by is None:
         lines.append("nobody searches here now; re-run the same command to resume")
     elif rate:
         lines.append(f"{rate:,.0f} env-steps/s, at most {duration(max(0, to_go) / rate)} left")
@@ -77,9 +80,10 @@ def _best(study: Any) -> Any:
         return None
 
 
-def _left(study: Any) -> int:
+def _left(study: Any, confirmation: bool) -> int:
+    """Environment steps of the trials to come, at most; of the confirmation as well if that is wanted."""
     plan, count = study.user_attrs.get(PLAN), _counts(study)
     if not plan:
         return 0
     ended = sum(count[state] for state in ("done", "pruned", "failed"))
-    return int((plan["size"] - ended) * plan["trial_steps"] + plan["confirm_steps"])
+    return int((plan["size"] - ended) * plan["trial_steps"] + confirmation * plan["confirm_steps"])

@@ -110,7 +110,7 @@ def test_a_search_finds_confirms_and_writes(searches, tmp_path):
         [sys.executable, "-m", "sweeps.status", str(tmp_path / "one")], env=ENV, capture_output=True, text=True
     )
     assert re.search(r"trpo-CartPole-v1 +8 of 8 +8 +0 +0 +0", status.stdout), status
-    assert "confirmation: 12 done" in status.stdout
+    assert "confirmation: 12 done\nthe search is over" in status.stdout
 
 
 def test_a_batch_is_the_same_study_on_any_number_of_processes(searches):
