@@ -12,9 +12,20 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from pgbench.api import Config, Interrupted, Policy, Run, UserError, compose, evaluate, load_policy, train
+    from pgbench.api import Config, Interrupted, Policy, Run, UserError, compose, evaluate, load_policy, make_env, train
 
-__all__ = ["Config", "Interrupted", "Policy", "Run", "UserError", "compose", "evaluate", "load_policy", "train"]
+__all__ = [
+    "Config",
+    "Interrupted",
+    "Policy",
+    "Run",
+    "UserError",
+    "compose",
+    "evaluate",
+    "load_policy",
+    "make_env",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,14 +10,25 @@ from pgbench.after.evaluation import evaluate
 from pgbench.composition import compose
 from pgbench.config import Config
 from pgbench.errors import UserError
-from pgbench.experience.objects import make_env
+from pgbench.experience.making import check_env, make_env
 from pgbench.policy import Policy
 from pgbench.runs.code import take_stock
 from pgbench.runs.job import Interrupted, run_job
 from pgbench.runs.lock import Held, lock
-from pgbench.runs.records import POLICY, seed_dir
+from pgbench.runs.records import POLICY, read_status, seed_dir
 
-__all__ = ["Config", "Interrupted", "Policy", "Run", "UserError", "compose", "evaluate", "load_policy", "train"]
+__all__ = [
+    "Config",
+    "Interrupted",
+    "Policy",
+    "Run",
+    "UserError",
+    "compose",
+    "evaluate",
+    "load_policy",
+    "make_env",
+    "train",
+]
 
 
 @dataclass(frozen=True)
@@ -39,13 +50,15 @@ def train(
     config: Config,
     show: Callable[[int], None] = lambda steps: None,
     say: Callable[[str], None] = lambda line: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> list[Run]:
     """Trains a job, all its seeds in lockstep, or resumes it; its runs in the order of `config.seed_list`.
 
     `show` hears about once a second how many environment steps all seeds have done, `say` what a person should know
-    of runs that are already there. Raises UserError for what a user can mend, Interrupted when asked to stop.
+    of runs that are already there; when `stop` says so, it checkpoints and raises Interrupted. Raises UserError for
+    what a user can mend. Works in any thread; signal handlers and torch's threads are left as found.
     """
-    make_env(config.env).close()  # a mistake here leaves no directories behind
+    check_env(config.env)  # a mistake here leaves no directories behind
     with ExitStack() as locks:
         for line in take_stock([(config, config.seed_list)]):
             say(line)
@@ -56,7 +69,10 @@ def train(
             raise UserError(f"output_dir: another process trains in {config.job_dir}: {error}") from None
         except OSError as error:
             raise UserError(f"output_dir: cannot write {config.job_dir}: {error.strerror}") from None
-        statuses = run_job(config, show=show)
+        statuses = run_job(config, show=show, stop=stop)
+    hurt = [seed_dir(config.job_dir, seed) for seed, status in statuses.items() if status == "failed"]
+    if hurt:
+        raise UserError("; ".join(str(read_status(directory)["message"]) for directory in hurt))
     return [Run(seed_dir(config.job_dir, seed), seed, statuses[seed]) for seed in config.seed_list]
 
 

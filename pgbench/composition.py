@@ -4,8 +4,10 @@ Hydra's grammar and its composition of groups; the schema (pgbench/config.py) do
 own configs come by `--config-dir`; modules that lie beside them can be named by `module:name`.
 """
 
+import importlib.util
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from pgbench.plugins import look_beside
 
 FREE = ("env.kwargs.",)
 """Keys below these are anybody's."""
-_hydra = threading.Lock()  # it is one per process
+_hydra = threading.Lock()
 
 
 def choices(group: str, config_dirs: Iterable[str] = ()) -> list[str]:
@@ -39,9 +41,22 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
             if not equals and not rest:
                 raise UserError("--config-dir: give a directory")
             config_dirs.append(value if equals else rest.pop(0))
+        elif name == "hydra.searchpath":
+            config_dirs += map(_place, parse([argument])[0].value())
         else:
             (flags if argument.startswith("-") else overrides).append(argument)
     return overrides, config_dirs, flags
+
+
+def _place(path: Any) -> str:
+    """A directory of Hydra's search path, file:// or pkg://. Raises UserError."""
+    scheme, separator, rest = str(path).partition("://")
+    if scheme == "pkg" and separator:
+        found = importlib.util.find_spec(rest)
+        if not found or not found.submodule_search_locations:
+            raise UserError(f"hydra.searchpath: no package '{rest}'")
+        return str(found.submodule_search_locations[0])
+    return rest if separator else str(path)
 
 
 def parse(overrides: Sequence[str]) -> list[Any]:
@@ -52,7 +67,8 @@ def parse(overrides: Sequence[str]) -> list[Any]:
     try:
         return list(OverridesParser.create().parse_overrides(list(overrides)))
     except OverrideParseException as error:
-        raise UserError(f"cannot read '{error.override}': write key=value") from None
+        hint = "; put quotes around special characters: key='...'" if "=" in str(error.override) else ""
+        raise UserError(f"cannot read '{error.override}': write key=value{hint}") from None
 
 
 def values(override: Any) -> list[Any]:
@@ -135,13 +151,28 @@ def compose(overrides: Sequence[str] = (), config_dirs: Sequence[str] = ()) -> C
             raise UserError(f"{override.key_or_group}: several values; use python -m sweeps, or -m")
     search = [searchpath(config_dirs)] if config_dirs else []
     try:
-        with _hydra, initialize_config_dir(str(CONF), version_base="1.3"):
+        with _our_own_hydra(), initialize_config_dir(str(CONF), version_base="1.3"):
             text = [*for_hydra(overrides, config_dirs), *search]
             composed = OmegaConf.to_container(hydra_compose("config", text), resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(" ".join(str(error).split())) from None
     assert isinstance(composed, dict)
     return validate({str(key): value for key, value in composed.items()})
+
+
+@contextmanager
+def _our_own_hydra() -> Iterator[None]:
+    """There is one Hydra a process: the one of an application that we run in is put aside meanwhile."""
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.singleton import Singleton
+
+    with _hydra:
+        theirs = Singleton.get_state()
+        GlobalHydra.instance().clear()
+        try:
+            yield
+        finally:
+            Singleton.set_state(theirs)
 
 
 def searchpath(config_dirs: Sequence[str]) -> str:

@@ -178,6 +178,10 @@ class Hyperparameters:
         raise AttributeError(f"no hyperparameter is called {name!r}")
 
 
+for _name in Hyperparameters.__dataclass_fields__.keys() & vars(Hyperparameters).keys():
+    delattr(Hyperparameters, _name)  # a default left on the class would answer for a key that an update must not see
+
+
 @dataclass(frozen=True, config=_strict)
 class Evaluation:
     every: PositiveInt | None
@@ -206,6 +210,8 @@ class Tracking:
 
 @dataclass(frozen=True, config=_strict)
 class Config:
+    """A job: one algorithm on one environment with one set of hyperparameters, over some seeds."""
+
     algorithm: Algorithm
     env: Env
     hyperparameters: Hyperparameters
@@ -280,12 +286,21 @@ class Config:
     @property
     def job_name(self) -> str:
         """`<algorithm>-<env>-<hash of the identity>`."""
-        digest = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps(_text_keys(self.identity), sort_keys=True).encode()).hexdigest()
         return f"{self.algorithm.name}-{re.sub(r'[^A-Za-z0-9.-]+', '_', self.env.id)}-{digest[:10]}"
 
     @property
     def job_dir(self) -> Path:
         return Path(self.output_dir) / self.job_name
+
+
+def _text_keys(value: Any) -> Any:
+    """The same with keys that JSON can sort: `{1: a}` and `{"1": a}` stay apart."""
+    if isinstance(value, Mapping):
+        return {
+            key if isinstance(key, str) else f"{type(key).__name__} {key}": _text_keys(x) for key, x in value.items()
+        }
+    return [_text_keys(x) for x in value] if isinstance(value, list) else value
 
 
 def _defaults(schema: Any) -> Iterator[tuple[str, Any]]:
@@ -377,6 +392,12 @@ def validate(values: Mapping[str, Any]) -> Config:
     algorithm = config.algorithm
     if isinstance(config.seeds, bool) or len(set(config.seed_list)) != len(config.seed_list) or not config.seed_list:
         raise UserError(_explain_seeds(values["seeds"]))
+    hp = config.hyperparameters
+    if hp.n_envs * hp.n_steps < 2 and algorithm.standardize and algorithm.collect == "steps":
+        raise UserError(
+            "hyperparameters.n_steps: a batch of one step cannot be standardised; set more n_envs or n_steps, or "
+            "algorithm.standardize=false"
+        )
     for wrapper in config.env.wrappers:
         if not re.fullmatch(SPEC, str(wrapper.get("wrapper"))):
             raise UserError(f"env.wrappers: got {wrapper!r}, write {{wrapper: module:name, keyword: value, ...}}")

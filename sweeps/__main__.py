@@ -16,7 +16,7 @@ from sweeps.expand import descriptions, expand, load
 from sweeps.options import describe, parse
 
 TRAINER = "pgbench.runs.job"
-"""The module that trains: `run_job(config, seeds)`, `stop`, `Interrupted`. Imported in workers only: it needs torch."""
+"""The module that trains: `run_job(config, seeds, stop=...)`, `Interrupted`. Only workers import it: it needs torch."""
 
 
 def main(arguments: Sequence[str], trainer: str = TRAINER) -> int:
@@ -72,10 +72,10 @@ def run(arguments: Sequence[str], given: Sequence[str], config_dirs: Sequence[st
     units = split([(job, show.open_seeds(job)) for job in jobs], options.n_jobs, options.seeds_per_process)
     failed = 0
     if units:
-        mark_pending(units)
-        show.say(f"{show.line()}: {len(units)} units on {options.n_jobs} processes")
-        backend = make_backend(options, trainer)
+        backend = make_backend(options, trainer, len(units))
         try:
+            mark_pending(units)  # while the processes start
+            show.say(f"{show.line()}: {len(units)} units on {options.n_jobs} processes")
             with show:
                 failed = drive(units, backend, options, show, stop)
         finally:

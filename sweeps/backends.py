@@ -19,6 +19,9 @@ class Backend(Protocol):
     def submit(self, unit: Unit) -> Future[Outcome]:
         """Starts a unit."""
 
+    def release(self, future: Future[Outcome]) -> None:
+        """Asks one unit to checkpoint and end."""
+
     def stop(self) -> None:
         """Asks what runs to checkpoint and end; may be called again."""
 
@@ -27,26 +30,46 @@ class Backend(Protocol):
 
 
 class Loky:
-    """Processes on this machine, each supervised by a thread of the driver."""
+    """Processes on this machine, each supervised by a thread of the driver. The first `at_once` of them start now,
+    beside whatever the driver does before it submits the first unit."""
 
-    def __init__(self, slots: int, trainer: str):
+    def __init__(self, slots: int, trainer: str, at_once: int = 0):
         self.slots = slots
         self.stopping = threading.Event()
         self.threads = ThreadPoolExecutor(slots, thread_name_prefix="supervise")
         self.places = [Slot(trainer) for _ in range(slots)]
         self.free: SimpleQueue[Slot] = SimpleQueue()
-        for place in self.places:
+        self.released: dict[Future[Outcome], threading.Event] = {}
+        for place in self.places[:at_once]:
+            self.threads.submit(self._open, place)
+        for place in self.places[at_once:]:
             self.free.put(place)
 
-    def submit(self, unit: Unit) -> Future[Outcome]:
-        return self.threads.submit(self._run, unit)
-
-    def _run(self, unit: Unit) -> Outcome:
-        slot = self.free.get()
+    def _open(self, slot: Slot) -> None:
         try:
-            return supervise(unit, slot, self.stopping.is_set)
+            slot.open()
+        except Exception:  # said of the unit that tries again
+            slot.close()
         finally:
             self.free.put(slot)
+
+    def submit(self, unit: Unit) -> Future[Outcome]:
+        released = threading.Event()
+        future = self.threads.submit(self._run, unit, released)
+        self.released[future] = released
+        future.add_done_callback(self.released.pop)
+        return future
+
+    def _run(self, unit: Unit, released: threading.Event) -> Outcome:
+        slot = self.free.get()
+        try:
+            return supervise(unit, slot, lambda: self.stopping.is_set() or released.is_set())
+        finally:
+            self.free.put(slot)
+
+    def release(self, future: Future[Outcome]) -> None:
+        if released := self.released.get(future):
+            released.set()
 
     def stop(self) -> None:
         self.stopping.set()
@@ -55,12 +78,14 @@ class Loky:
         for place in self.places:
             place.close()
         self.threads.shutdown()
+        for place in self.places:  # one that was about to open
+            place.close()
 
 
-def make_backend(options: Options, trainer: str) -> Backend:
-    """The backend the options name. Raises UserError if it cannot be reached."""
+def make_backend(options: Options, trainer: str, units: int) -> Backend:
+    """The backend the options name, for so many units. Raises UserError if it cannot be reached."""
     if options.backend == "dask":
         from sweeps.dask import Dask
 
         return Dask(options, trainer)
-    return Loky(options.n_jobs, trainer)
+    return Loky(options.n_jobs, trainer, min(options.n_jobs, units))

@@ -40,14 +40,22 @@ class Dask:
             raise UserError(f"address: no Dask scheduler answers at {address} ({error})") from None
         self.executor = self.client.get_executor(pure=False)
         self.stopping = Event(f"sweeps-{uuid.uuid4().hex}", client=self.client)
+        self.released: dict[Future[Outcome], Event] = {}
 
     @property
     def slots(self) -> int:
         return max(1, sum(self.client.nthreads().values()))  # the first task waits for the first worker
 
     def submit(self, unit: Unit) -> Future[Outcome]:
-        future: Future[Outcome] = self.executor.submit(run, unit, self.trainer, self.stopping.name)
+        from distributed import Event
+
+        released = Event(f"{self.stopping.name}-{uuid.uuid4().hex}", client=self.client)
+        future: Future[Outcome] = self.executor.submit(run, unit, self.trainer, self.stopping.name, released.name)
+        self.released[future] = released
         return future
+
+    def release(self, future: Future[Outcome]) -> None:
+        self.released[future].set()
 
     def stop(self) -> None:
         self.stopping.set()
@@ -58,18 +66,20 @@ class Dask:
             self.cluster.close()
 
 
-def run(unit: Unit, trainer: str, stopping: str) -> Outcome:
-    """A task: supervises one unit; stops it with the sweep, or when the driver has gone and Dask drops the task."""
+def run(unit: Unit, trainer: str, stopping: str, released: str) -> Outcome:
+    """A task: supervises one unit; stops it with the sweep, when it is released, or when the driver has gone and Dask
+    drops the task."""
     from distributed import Event, get_client, get_worker
 
     multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]  # it may have children
-    worker, event = get_worker(), Event(stopping, client=get_client())
+    worker = get_worker()
+    events = [Event(name, client=get_client()) for name in (stopping, released)]
     key = worker.get_current_task()
     slot = Slot(trainer)
 
     def stopped() -> bool:
         task = worker.state.tasks.get(key)
-        return task is None or task.state == "cancelled" or event.is_set()
+        return task is None or task.state == "cancelled" or any(event.is_set() for event in events)
 
     try:
         return supervise(unit, slot, stopped)

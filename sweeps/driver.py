@@ -3,16 +3,17 @@
 import math
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pgbench.runs.lock import Held, lock
-from pgbench.runs.records import read_status, seed_dir
+from pgbench.runs.records import is_over, read_status, seed_dir
 from sweeps.backends import Backend
 from sweeps.options import Options
-from sweeps.plan import Unit
+from sweeps.plan import Unit, shrink, spread
 from sweeps.progress import Progress
 from sweeps.state import Outcome, after, record_failure, withdrawn
 from sweeps.supervise import GRACE
@@ -20,6 +21,7 @@ from sweeps.supervise import GRACE
 POLL = 0.5  # seconds between two looks at the runs
 STOP_SECONDS = GRACE + 5.0  # seconds all that runs has to end once it was asked to
 HELD_SECONDS = 2.0  # seconds before another try at what another process trains
+WORTH = 5.0  # seconds that spreading a unit must save: it costs a checkpoint, a resume, perhaps a process's imports
 
 
 class Stop:
@@ -48,6 +50,24 @@ class Source(Protocol):
         """A unit is over: done, withdrawn or given up."""
 
 
+@dataclass
+class Flight:
+    """A unit that runs."""
+
+    unit: Unit
+    steps: int
+    """environment steps when it was started, summed over its seeds"""
+    begun: float = field(default_factory=time.monotonic)
+    parts: int = 1
+    """processes its seeds are to be spread over"""
+
+    def seconds_left(self) -> float:
+        """As its rate since it was started promises; 0 where there is none yet."""
+        steps, total = _steps(self.unit), self.unit.config.total_steps * len(self.unit.seeds)
+        seconds_a_step = (time.monotonic() - self.begun) / max(1, steps - self.steps)
+        return (total - steps) * seconds_a_step if steps > self.steps else 0.0
+
+
 def drive(
     units: Iterable[Unit],
     backend: Backend,
@@ -57,7 +77,7 @@ def drive(
     source: Source | None = None,
 ) -> int:
     """Runs the units, and those of `source`, to their end, or until `stop`. Gives the number of runs that failed."""
-    queue, flight, failed = deque(units), dict[Future[Outcome], Unit](), 0
+    queue, flight, failed = deque(units), dict[Future[Outcome], Flight](), 0
     held: deque[tuple[float, Unit]] = deque()
     limit = 1 if options.on_error == "stop" else options.max_failures
     given_up, open_source = math.inf, source is not None
@@ -70,26 +90,33 @@ def drive(
             queue.append(held.popleft()[1])
         while queue and len(flight) < backend.slots and not stop:
             unit = queue.popleft()
-            flight[backend.submit(unit)] = unit
+            flight[backend.submit(unit)] = Flight(unit, _steps(unit))
             show.started(unit)
+        if not (queue or stop or options.seeds_per_process):
+            _fill(flight, backend)
         if not flight:
             time.sleep(0.01 if open_source else POLL)
         for future in wait(flight, POLL, "FIRST_COMPLETED").done:
-            unit, outcome = flight.pop(future), _outcome(future)
+            ended, outcome = flight.pop(future), _outcome(future)
+            unit = ended.unit
             follow = [] if withdrawn(unit) else after(unit, outcome, options.retries, _steps(unit))
             if outcome["end"] == "held":
                 held.extend((time.monotonic() + HELD_SECONDS, each) for each in follow)
                 show.held(unit, outcome["held"])
+            elif outcome["end"] == "stopped" and ended.parts > 1 and follow and not stop:
+                parts = spread(unit, _open(unit), ended.parts)
+                queue.extendleft(parts)
+                show.spread(unit, len(parts))
             elif follow and not stop:
                 queue.extendleft(reversed(follow))
                 show.again(unit, outcome, follow)
             elif outcome["end"] in ("failed", "died"):
                 _give_up(unit, outcome)
                 show.failed(unit, outcome)
-                failed += len(unit.seeds)
+                failed += outcome.get("seeds", len(unit.seeds))
                 stop.failures = limit is not None and failed >= limit
-                if source and outcome.get("mistake"):  # what a user has to mend would fail every unit to come
-                    stop.failures = True
+                if source and outcome.get("mistake") and "seeds" not in outcome:
+                    stop.failures = True  # what a user has to mend would fail every unit to come
             else:
                 show.ended(unit)
             if source and not follow and not stop:
@@ -101,6 +128,21 @@ def drive(
     return failed
 
 
+def _fill(flight: Mapping[Future[Outcome], Flight], backend: Backend) -> None:
+    """Asks units with several seeds to end early where spreading these over idle processes saves time."""
+    idle = backend.slots - sum(each.parts for each in flight.values())
+    if idle < 1:
+        return
+    whole = [(each.seconds_left(), future) for future, each in flight.items() if each.parts == 1]
+    for seconds, future in sorted(whole, key=lambda one: -one[0]):
+        seeds = len(_open(flight[future].unit))
+        parts = min(seeds, idle + 1)
+        if parts > 1 and seconds * (1 - shrink(seeds, parts)) > WORTH:
+            flight[future].parts = parts
+            backend.release(future)
+            idle -= parts - 1
+
+
 def _outcome(future: Future[Outcome]) -> Outcome:
     error = future.exception()
     return {"end": "died", "message": f"{type(error).__name__}: {error}"} if error else future.result()
@@ -109,6 +151,12 @@ def _outcome(future: Future[Outcome]) -> Outcome:
 def _steps(unit: Unit) -> int:
     """How far a unit has got, environment steps summed over its seeds."""
     return sum(read_status(seed_dir(unit.config.job_dir, seed)).get("env_steps", 0) for seed in unit.seeds)
+
+
+def _open(unit: Unit) -> list[int]:
+    """Its seeds that are not over."""
+    config = unit.config
+    return [s for s in unit.seeds if not is_over(read_status(seed_dir(config.job_dir, s)), config.total_steps)]
 
 
 def _give_up(unit: Unit, outcome: Outcome) -> None:

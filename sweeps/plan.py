@@ -85,12 +85,22 @@ def split(todo: Sequence[tuple[Config, Sequence[int]]], workers: int, size: int 
     return min(plans, key=lambda units: _makespan(units, workers))
 
 
+def spread(unit: Unit, seeds: Sequence[int], parts: int) -> list[Unit]:
+    """Units for some seeds of a unit, as even as may be; none is empty."""
+    parts = min(parts, len(seeds))
+    bounds = [len(seeds) * part // parts for part in range(parts + 1)] if parts else []
+    return [Unit(unit.config, tuple(seeds[a:b])) for a, b in pairwise(bounds)]
+
+
+def shrink(seeds: int, parts: int) -> float:
+    """The share of its time that a unit of so many seeds takes when they are spread over `parts` processes."""
+    return (-(-seeds // parts) + LOCKSTEP) / (seeds + LOCKSTEP)
+
+
 def _units(todo: Sequence[tuple[Config, Sequence[int]]], size: int) -> list[Unit]:
     units = []
     for config, seeds in todo:
-        groups = -(-len(seeds) // size)
-        bounds = [len(seeds) * group // groups for group in range(groups + 1)] if groups else []
-        units += [Unit(config, tuple(seeds[a:b])) for a, b in pairwise(bounds)]
+        units += spread(Unit(config, tuple(seeds)), seeds, -(-len(seeds) // size))
     return sorted(units, key=lambda unit: -unit.cost)
 
 

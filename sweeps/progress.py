@@ -81,6 +81,11 @@ class Progress:
         how = "goes on from its checkpoint" if len(follow) == 1 else "each seed goes on by itself"
         self.say(f"again: {_name(unit)}: {outcome.get('message', 'it was stopped')}; {how}", "yellow")
 
+    def spread(self, unit: Unit, parts: int) -> None:
+        """Says that the seeds of a unit go on in several processes."""
+        self._set(unit, "queued")
+        self.say(f"spread: {_name(unit)}: over {parts} processes, which have nothing else to do")
+
     def held(self, unit: Unit, by: Mapping[int, str]) -> None:
         """Says, once, which runs another process trains."""
         self._set(unit, "held")

@@ -81,18 +81,22 @@ def supervise(unit: Unit, slot: Slot, stopped: Callable[[], bool]) -> Outcome:
     """Trains a unit in the slot's process and says how that ended; never raises for what the process does."""
     if stopped() or withdrawn(unit):
         return {"end": "stopped"}
-    asked = hung = False
+    asked = hung = alive = False
     try:
         slot.open()
         assert slot.pool is not None
         future, watch = slot.pool.submit(train, unit, slot.trainer), Watch(unit)
         while not wait([future], POLL).done:
             if not asked and (stopped() or withdrawn(unit) or (hung := watch.hung())):
-                slot.kill(signal.SIGABRT if hung else signal.SIGTERM)  # at SIGABRT it prints where it is
                 asked, patience = True, time.monotonic() + GRACE
-            elif asked and time.monotonic() > patience:
+                if hung:
+                    slot.kill(signal.SIGABRT)  # it prints where it is
+            if asked and time.monotonic() > patience:
                 slot.kill(signal.SIGKILL)
+            elif asked and not hung:
+                slot.kill(signal.SIGTERM)  # each time: one that comes before the unit has begun is lost
         outcome: Outcome = future.result()
+        alive = outcome["end"] in ("finished", "held") or (asked and outcome["end"] == "stopped")
     except BrokenExecutor as error:
         outcome = {"end": "died", "message": _cause(str(error)), "details": slot.output()}
         if hung:
@@ -100,13 +104,11 @@ def supervise(unit: Unit, slot: Slot, stopped: Callable[[], bool]) -> Outcome:
             outcome = {**outcome, "end": "failed", "message": message}
         elif asked:
             outcome = {"end": "stopped"}
-        slot.close()
     except Exception as error:  # the trainer cannot be imported, a unit cannot be sent
         message = traceback.format_exception_only(error)[-1].strip()
         details = "".join(traceback.format_exception(error))
         outcome = {"end": "failed", "message": message, "details": details}
-    unheard = asked and outcome["end"] != "stopped"  # it ended first, and would stop at its next unit
-    if unheard or (outcome["end"] in ("died", "failed") and not outcome.get("mistake")):
+    if not alive and not outcome.get("mistake"):
         slot.close()  # what failed may have left anything behind
     return outcome
 

@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -13,11 +14,13 @@ from typing import Any
 
 from pgbench.errors import UserError
 from pgbench.runs.lock import Held, lock
-from pgbench.runs.records import seed_dir
+from pgbench.runs.records import read_status, seed_dir
 from sweeps.plan import Unit
 from sweeps.state import record_failure
 
 PR_SET_PDEATHSIG = 1
+stop = threading.Event()
+"""Set by SIGTERM: the trainer then checkpoints and raises Interrupted."""
 
 
 def start(parent: int, log: str) -> None:
@@ -36,14 +39,15 @@ def start(parent: int, log: str) -> None:
 
 def prepare(trainer: str) -> int:
     """Imports the trainer, lets SIGTERM stop it after a checkpoint, and gives this process's id."""
-    module = importlib.import_module(trainer)
-    signal.signal(signal.SIGTERM, lambda number, frame: module.stop.set())
+    importlib.import_module(trainer)
+    signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     return os.getpid()
 
 
 def train(unit: Unit, trainer: str) -> dict[str, Any]:
     """Trains those seeds that no other process trains. The outcome (sweeps/state.py), whatever happens."""
     module = importlib.import_module(trainer)
+    stop.clear()  # it may have stopped the unit before
     held: dict[int, str] = {}
     free: list[int] = []
     with ExitStack() as locks:
@@ -54,11 +58,13 @@ def train(unit: Unit, trainer: str) -> dict[str, Any]:
                     free.append(seed)
                 except Held as error:
                     held[seed] = str(error)
-            if free:
-                module.run_job(unit.config, free)
+            statuses = module.run_job(unit.config, free, stop=stop.is_set) if free else {}
+            hurt = [seed_dir(unit.config.job_dir, seed) for seed, status in statuses.items() if status == "failed"]
+            if hurt:  # the others are done; these need a person
+                message = "; ".join(str(read_status(directory).get("message")) for directory in hurt)
+                return {"end": "failed", "message": message, "mistake": True, "seeds": len(hurt)}
             return {"end": "held" if held else "finished", "held": held}
         except module.Interrupted:
-            module.stop.clear()  # heard; this process may get another unit
             return {"end": "stopped"}
         except BaseException as error:
             return _failed(unit, free, error)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from pgbench.errors import UserError
-from pgbench.experience.objects import GymEnvs, make_env
+from pgbench.experience.making import make_env
+from pgbench.experience.objects import GymEnvs
 from pgbench.policy import Policy
 
 SUFFIXES = (".mp4", ".gif")

@@ -26,20 +26,19 @@ def run(config: Config, bar: bool) -> None:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from pgbench.api import train
-    from pgbench.runs.job import Interrupted, stop
+    from pgbench.runs.job import Interrupted
 
     received: list[int] = []
 
     def ask_to_stop(number: int, frame: Any) -> None:
         received.append(number)
-        stop.set()
 
     previous = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         columns = (TextColumn("{task.completed:,} of {task.total:,} env-steps"), BarColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True, disable=not bar) as progress:
             task = progress.add_task("", total=config.total_steps * len(config.seed_list))
-            runs = train(config, lambda steps: progress.update(task, completed=steps), tell)
+            runs = train(config, lambda steps: progress.update(task, completed=steps), tell, lambda: bool(received))
     except Interrupted:
         tell(f"stopped after a checkpoint; re-run the same command to resume ({config.job_dir})")
         sys.exit(128 + received[0])

@@ -1,0 +1,1 @@
+"""What a policy meets: environments, and the batches collected in them."""

@@ -76,8 +76,16 @@ def estimate(learner: Learner, rollout: Rollout, config: Config) -> Batch:
         return torch.tensor(x[rollout.live])  # a copy: torch aligns it, numpy does not
 
     weight = flat(weights)
-    if config.algorithm.baseline == "batch_mean" or config.algorithm.standardize:
-        weight = weight - weight.mean()
     if config.algorithm.standardize:
-        weight = weight / (weight.std() + 1e-8)
+        weight = standardize(weight)
+    elif config.algorithm.baseline == "batch_mean":
+        weight = weight - weight.mean()
     return Batch(flat(rollout.obs), flat(rollout.actions), weight, flat(targets), flat(v))
+
+
+def standardize(x: Tensor) -> Tensor:
+    """(x - mean) / standard deviation [B]; zero where x is constant, which in floating point is: spreads no further
+    than its rounding (a millionth of its size)."""
+    centred = x - x.mean()
+    deviation = centred.square().sum().div(max(1, len(x) - 1)).sqrt()
+    return centred / deviation if deviation > 1e-6 * x.abs().max() else torch.where(x.isfinite(), 0.0, x)

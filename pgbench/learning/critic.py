@@ -16,11 +16,10 @@ def fit_critic(learner: Learner, batch: Batch, config: Config) -> tuple[Learner,
     network = learner.critic
     if network is None:
         return learner, {}
-    error = batch.values - batch.targets
-    metrics: Metrics = {
-        "value_loss": error.square().mean(),
-        "explained_variance": 1 - error.var() / batch.targets.var(),
-    }
+    error, spread = batch.values - batch.targets, batch.targets.var(correction=0)
+    metrics: Metrics = {"value_loss": error.square().mean()}
+    if spread > 0:  # of constant targets no share can be explained
+        metrics["explained_variance"] = 1 - error.var(correction=0) / spread
     phi, adam = learner.phi, learner.critic_adam
     for _ in range(config.hyperparameters.critic_steps):
         critic = network.linearize(phi, batch.obs)

@@ -49,11 +49,6 @@ class Learner:
         memory = {key.removeprefix("memory."): x for key, x in tensors.items() if key.startswith("memory.")}
         return replace(self, theta=tensors["theta"], phi=tensors["phi"], memory=memory, **adams)
 
-    @property
-    def finite(self) -> bool:
-        """Whether all parameters are finite."""
-        return bool(self.theta.isfinite().all() and self.phi.isfinite().all())
-
 
 def learner_of(policy: Policy) -> Learner:
     """A learner that stands where this policy does, its optimisers fresh."""

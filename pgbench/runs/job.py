@@ -9,10 +9,9 @@ import contextlib
 import errno
 import os
 import socket
-import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from pgbench.files import write_atomic
 from pgbench.runs.checkpoint import load_checkpoint, save_checkpoint
 from pgbench.runs.provenance import append_provenance
 from pgbench.runs.records import (
+    CHECKPOINT,
     CONFIG,
     ERROR,
     EVALUATIONS,
@@ -35,6 +35,7 @@ from pgbench.runs.records import (
     FORMAT,
     POLICY,
     Records,
+    damage,
     is_over,
     merge_rows,
     policy_file,
@@ -50,46 +51,77 @@ DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO,
 EVALUATION_STREAM = 4
 """Child of SeedSequence(seed) that evaluations during training draw from; training has 0 and 1, measurements 2."""
 
-stop = threading.Event()
-"""Set by a signal handler: `run_job` then checkpoints after the iteration in flight and raises Interrupted."""
-
 
 class Interrupted(Exception):
     """The job was asked to stop; the same command resumes from its checkpoint."""
 
 
 def run_job(
-    config: Config, seeds: Sequence[int] | None = None, show: Callable[[int], None] = lambda steps: None
+    config: Config,
+    seeds: Sequence[int] | None = None,
+    show: Callable[[int], None] = lambda steps: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> dict[int, str]:
     """Trains the seeds of a job (all by default) in lockstep and gives each one's final status.
 
-    `show` hears about once a second how many environment steps all of them have done.
-    Runs that are over are left alone; the rest resume. Raises UserError for what a user can mend, Interrupted after
-    `stop`; any other exception is recorded with its traceback as the failure of its runs.
+    `show` hears about once a second how many environment steps all of them have done; `stop` is asked after each
+    iteration. Runs that are over are left alone; the rest resume; a run whose files are damaged is `failed`, its status
+    saying why, and the others train. torch uses one thread meanwhile.
+
+    Raises UserError for what a user can mend, Interrupted after a checkpoint once `stop` says so; any other exception
+    is recorded with its traceback as the failure of its runs.
     """
-    torch.set_num_threads(1)
     seeds = config.seed_list if seeds is None else tuple(seeds)
     found = {seed: read_status(seed_dir(config.job_dir, seed)) for seed in seeds}
     statuses = {seed: status["status"] for seed, status in found.items()}
-    todo = [seed for seed in seeds if not is_over(found[seed], config.total_steps)]
-    if todo:
-        trainer = Trainer(config, todo)
-        try:
+    todo = []
+    for seed in seeds:
+        directory = seed_dir(config.job_dir, seed)
+        if why := _hurt(directory, found[seed], config.total_steps):
+            _fail(directory, why, why)
+            statuses[seed] = "failed"
+        elif not is_over(found[seed], config.total_steps):
+            todo.append(seed)
+    if not todo:
+        return statuses
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with contextlib.closing(Trainer(config, todo)) as trainer:
             _prepare(config, todo)
-            statuses |= _Run(config, trainer, show).until_done()
-        except (UserError, Interrupted):
-            raise
-        except BaseException as error:
-            _record_failure(config, todo, error)
-            if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-                raise UserError(
-                    f"{config.job_dir}: {error.strerror}; records up to the last iteration are kept, and re-running "
-                    "the same command resumes from the last checkpoint"
-                ) from error
-            raise
-        finally:
-            trainer.close()
-    return statuses
+            return statuses | _Run(config, trainer, show, stop).until_done()
+    except (UserError, Interrupted):
+        raise
+    except BaseException as error:
+        _record_failure(config, todo, error)
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            raise UserError(
+                f"{config.job_dir}: {error.strerror}; records up to the last iteration are kept, and re-running "
+                "the same command resumes from the last checkpoint"
+            ) from error
+        raise
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _hurt(directory: Path, status: Mapping[str, Any], total_steps: int) -> str | None:
+    """Why a run can neither be left as it is nor go on: what of its files is damaged, and what to do."""
+    if is_over(status, total_steps):
+        return damage(directory, status)
+    try:
+        saved = load_checkpoint(directory)
+    except UserError as error:
+        return str(error)
+    if saved:
+        return damage(directory, {"files": saved["files"]})
+    if status["status"] == "done":
+        return f"{directory / CHECKPOINT} is gone: put it back, or delete {directory} to train this run anew"
+    return None
+
+
+def _fail(directory: Path, message: str, details: str) -> None:
+    write_atomic(directory / ERROR, f"{details}\n".encode())
+    write_status(directory, "failed", message=message)
 
 
 def _record_failure(config: Config, seeds: Sequence[int], error: BaseException) -> None:
@@ -98,8 +130,7 @@ def _record_failure(config: Config, seeds: Sequence[int], error: BaseException) 
         directory = seed_dir(config.job_dir, seed)
         with contextlib.suppress(OSError):
             if read_status(directory)["status"] in ("pending", "running"):
-                write_atomic(directory / ERROR, "".join(traceback.format_exception(error)).encode())
-                write_status(directory, "failed", message=f"{type(error).__name__}: {error}")
+                _fail(directory, f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
 
 
 def _prepare(config: Config, seeds: Sequence[int]) -> None:
@@ -128,6 +159,7 @@ def _write_config(config: Config, seed: int, path: Path) -> None:
     try:
         held = yaml.safe_load(path.read_text(encoding="utf-8"))
         kept = merge(held["config"], {"hyperparameters": {"name": config.hyperparameters.name}})
+        held["total_steps"]  # the last of the file: it was not cut
     except (FileNotFoundError, ValueError, KeyError, TypeError, yaml.YAMLError):
         held = kept = None
     if kept not in (None, config.recorded):
@@ -141,8 +173,8 @@ def _write_config(config: Config, seed: int, path: Path) -> None:
 class _Run:
     """The records of a trainer's seeds, kept while it trains."""
 
-    def __init__(self, config: Config, trainer: Trainer, show: Callable[[int], None]):
-        self.config, self.trainer, self.show = config, trainer, show
+    def __init__(self, config: Config, trainer: Trainer, show: Callable[[int], None], stop: Callable[[], bool]):
+        self.config, self.trainer, self.show, self.stop = config, trainer, show, stop
         self.directories = [seed_dir(config.job_dir, seed) for seed in trainer.seeds]
         self.records, self.seconds_before = [], 0.0
         for s, directory in enumerate(self.directories):
@@ -150,7 +182,7 @@ class _Run:
             if saved:
                 trainer.load(s, saved)
                 self.seconds_before = max(self.seconds_before, saved["seconds"])
-            self.records.append(Records(directory, saved["sizes"] if saved else None, trainer.metrics))
+            self.records.append(Records(directory, saved["files"] if saved else None, trainer.metrics))
             append_provenance(directory, config, env_steps=trainer.account(s).env_steps, total_steps=config.total_steps)
         self.tracker = make_tracker(config, trainer.seeds)
         self.started = self.last_status = self.last_checkpoint = time.monotonic()
@@ -179,7 +211,7 @@ class _Run:
                 self._keep()
         finally:
             for seed in set(self.trainer.seeds) - set(self.statuses):
-                self.tracker.finish(seed, "stopped" if stop.is_set() else "failed")
+                self.tracker.finish(seed, "stopped" if self.stop() else "failed")
             for records in self.records:
                 records.close()
         return self.statuses
@@ -209,26 +241,30 @@ class _Run:
             if seed not in self.statuses:
                 self.statuses[seed] = "diverged" if self.trainer.diverged[s] else "done"
                 self._checkpoint(s)
-                write_status(self.directories[s], self.statuses[seed], **self._progress(s))
+                told: dict[str, Any] = {"files": self.records[s].files()}
+                if why := self.trainer.diverged[s]:
+                    told["message"] = f"diverged in iteration {self.trainer.iterations[s]}: {why}"
+                    write_atomic(self.directories[s] / ERROR, f"{told['message']}\n".encode())
+                write_status(self.directories[s], self.statuses[seed], **self._progress(s), **told)
                 self.tracker.finish(seed, self.statuses[seed])
 
     def _keep(self) -> None:
         """Progress about once a second, checkpoints every checkpoint_seconds or when asked to stop."""
         running = [s for s, seed in enumerate(self.trainer.seeds) if seed not in self.statuses]
-        now = time.monotonic()
+        now, stopping = time.monotonic(), self.stop()
         if now - self.last_status >= STATUS_SECONDS:
             self._report(running)
             self.last_status = now
-        if running and (stop.is_set() or now - self.last_checkpoint >= self.config.checkpoint_seconds):
+        if running and (stopping or now - self.last_checkpoint >= self.config.checkpoint_seconds):
             for s in running:
                 self._checkpoint(s)
             self.last_checkpoint = time.monotonic()
-        if running and stop.is_set():
+        if running and stopping:
             raise Interrupted
 
     def _checkpoint(self, s: int) -> None:
         self.records[s].sync()
-        content = {**self.trainer.save(s), "sizes": self.records[s].sizes(), "seconds": self.seconds}
+        content = {**self.trainer.save(s), "files": self.records[s].files(), "seconds": self.seconds}
         save_checkpoint(self.directories[s], content)
         self.trainer.policy(s).save(self.directories[s] / POLICY)
 

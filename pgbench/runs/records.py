@@ -25,10 +25,12 @@ import io
 import json
 import os
 import time
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pgbench.errors import UserError
 from pgbench.files import write_atomic
 
 FORMAT = 2
@@ -102,16 +104,44 @@ def write_status(directory: Path, status: str, **fields: Any) -> None:
     """Replaces status.json. `fields`: env_steps, total_steps, iteration, seconds, message, pid, host, ..."""
     assert status in STATUSES
     data = {"status": status, "updated": time.time(), **fields}
-    write_atomic(directory / STATUS, json.dumps(data).encode())
+    # What ends a run survives a power cut; what is written each second may be lost, and is recognised as that.
+    write_atomic(directory / STATUS, json.dumps(data).encode(), durable=status not in ("pending", "running"))
 
 
 def read_status(directory: Path) -> dict[str, Any]:
-    """status.json as a dict; `{"status": "pending"}` where there is none yet."""
+    """status.json as a dict; `{"status": "pending"}` where there is none yet, with a `message` where it is damaged.
+
+    What a damaged one said is in the checkpoint, too, and training goes on from there.
+    """
+    path = directory / STATUS
     try:
-        data: dict[str, Any] = json.loads((directory / STATUS).read_text())
-        return data
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(data, dict) and data.get("status") in STATUSES:
+            return data
     except (FileNotFoundError, NotADirectoryError):
         return {"status": "pending"}
+    except ValueError:
+        pass
+    return {"status": "pending", "message": f"{path} is damaged; re-run the command that trained it to restore it"}
+
+
+def damage(directory: Path, status: Mapping[str, Any]) -> str | None:
+    """What is wrong with the tables of a run that is over, and what to do; None where they are as it wrote them."""
+    for name, (size, checksum) in status.get("files", {}).items():
+        path = directory / name
+        try:
+            whole = _checksum(path, size) == checksum
+        except OSError:
+            whole = False
+        if not whole:
+            return f"{path} is damaged: put it back, or delete {directory} to train this run anew"
+    return None
+
+
+def _checksum(path: Path, size: int) -> int | None:
+    """CRC-32 of a file's first bytes; None where it has fewer."""
+    data = path.read_bytes()[:size]
+    return zlib.crc32(data) if len(data) == size else None
 
 
 def is_over(status: Mapping[str, Any], total_steps: int) -> bool:
@@ -127,10 +157,14 @@ def policy_file(steps: int) -> str:
 
 
 def read_rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
-    """The rows of a small table, none where it does not exist; a torn last row, or another header, is left out."""
+    """The rows of a small table, none where it does not exist; a torn last row, or another header, is left out. What is
+    no text at all is set aside, as `<name>.damaged`."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
+        return []
+    except UnicodeDecodeError:
+        path.replace(path.with_name(f"{path.name}.damaged"))
         return []
     whole = text[: text.rfind("\n") + 1]
     rows = list(csv.DictReader(io.StringIO(whole)))
@@ -156,13 +190,17 @@ def merge_rows(path: Path, columns: Sequence[str], keys: Sequence[str], rows: Se
 class Table:
     """A CSV file that only grows: a header, then whole rows, each batch of rows one write."""
 
-    def __init__(self, path: Path, columns: Iterable[str], keep: int = 0):
-        """Opens a table and cuts it after `keep` bytes; 0 starts it anew with its header."""
+    def __init__(self, path: Path, columns: Iterable[str], keep: Sequence[int] = (0, 0)):
+        """Opens a table and cuts it after `keep`, a number of bytes and their checksum; (0, 0) starts it anew with its
+        header. Raises UserError where these bytes are not there any more."""
         self.columns = tuple(columns)
+        size, self.checksum = keep
+        if size and (not path.exists() or _checksum(path, size) != self.checksum):
+            raise UserError(f"{path} is damaged: put it back, or delete {path.parent} to train this run anew")
         self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        os.ftruncate(self.fd, keep)
-        self.size = keep
-        if not keep:
+        os.ftruncate(self.fd, size)
+        self.size = size
+        if not size:
             self._write(",".join(self.columns) + "\n")
 
     def append(self, rows: Iterable[Sequence[Any]]) -> None:
@@ -176,6 +214,7 @@ class Table:
         while data:
             written = os.write(self.fd, data)
             self.size += written
+            self.checksum = zlib.crc32(data[:written], self.checksum)
             data = data[written:]
 
     def sync(self) -> None:
@@ -193,13 +232,13 @@ class Records:
     """The three tables of one seed, open for writing."""
 
     def __init__(
-        self, directory: Path, sizes: Mapping[str, int] | None = None, metrics: Iterable[str] = tuple(METRICS)
+        self, directory: Path, kept: Mapping[str, Sequence[int]] | None = None, metrics: Iterable[str] = tuple(METRICS)
     ):
-        """`sizes`: bytes of each table to keep, as `sizes()` gave them at a checkpoint; None starts anew. `metrics`:
-        columns of metrics.csv."""
-        sizes, self.metrics = sizes or {}, tuple(metrics)
+        """`kept`: what to keep of each table, as `files()` gave it at a checkpoint; None starts anew. `metrics`:
+        columns of metrics.csv. Raises UserError for a damaged table."""
+        kept, self.metrics = kept or {}, tuple(metrics)
         self.tables = {
-            name: Table(directory / name, columns, sizes.get(name, 0))
+            name: Table(directory / name, columns, kept.get(name, (0, 0)))
             for name, columns in ((METRICS_FILE, self.metrics), (EPISODES_FILE, EPISODES), (TIMES_FILE, TIMES))
         }
 
@@ -209,8 +248,9 @@ class Records:
         self.tables[METRICS_FILE].append([[metrics.get(name, float("nan")) for name in self.metrics]])
         self.tables[TIMES_FILE].append([[metrics["iteration"], round(seconds, 6)]])
 
-    def sizes(self) -> dict[str, int]:
-        return {name: table.size for name, table in self.tables.items()}
+    def files(self) -> dict[str, tuple[int, int]]:
+        """Bytes and checksum of each table as it is now."""
+        return {name: (table.size, table.checksum) for name, table in self.tables.items()}
 
     def sync(self) -> None:
         for table in self.tables.values():

@@ -12,6 +12,7 @@ from pgbench.errors import UserError
 from pgbench.experience.accounts import Account, Episode
 from pgbench.experience.collector import Collector
 from pgbench.experience.environments import stepped_together
+from pgbench.experience.making import check_env
 from pgbench.learning.learner import Learner, initial_learner
 from pgbench.learning.surrogate import Metrics
 from pgbench.policy import Policy
@@ -32,6 +33,7 @@ class Trainer:
     def __init__(self, config: Config, seeds: Sequence[int]):
         self.config = config = config.effective
         self.seeds = tuple(seeds)
+        check_env(config.env)
         spawned = [np.random.SeedSequence(seed).spawn(2) for seed in seeds]
         streams = [experience for _, experience in spawned]
         groups = [streams] if stepped_together(config.env) else [[stream] for stream in streams]
@@ -49,7 +51,8 @@ class Trainer:
             for seed, (init, _) in zip(self.seeds, spawned, strict=True)
         ]
         self.iterations = [0] * len(self.seeds)
-        self.diverged = [False] * len(self.seeds)
+        self.diverged = [""] * len(self.seeds)
+        """of each seed, the quantity that was not finite; empty where all are"""
 
     def _collector(self, s: int) -> tuple[Collector, int]:
         """Who collects for the s-th seed, and its index there."""
@@ -86,7 +89,7 @@ class Trainer:
     def live(self) -> np.ndarray:
         """Which seeds still train, bool [S]: neither diverged nor at total_steps."""
         steps = np.array([self.account(s).env_steps for s in range(len(self.seeds))])
-        return (steps < self.config.total_steps) & ~np.array(self.diverged)
+        return (steps < self.config.total_steps) & (np.array(self.diverged) == "")
 
     def iterate(self) -> dict[int, tuple[Row, list[Episode]]]:
         """Collects, updates, and gives each live seed's row of metrics and its finished episodes, by index."""
@@ -104,11 +107,11 @@ class Trainer:
                 s = group.start + row
                 learner, metrics = self.update(self.learners[s], rollout, self.config)
                 self.iterations[s] += 1
-                found[s] = self._row(s, metrics), episodes
-                if learner.finite:
+                row_of = self._row(s, metrics)
+                found[s] = row_of, episodes
+                self.diverged[s] = _not_finite(learner, row_of, metrics)
+                if not self.diverged[s]:
                     self.learners[s] = learner
-                else:
-                    self.diverged[s] = True
         return found
 
     def _row(self, s: int, metrics: Metrics) -> Row:
@@ -150,3 +153,14 @@ class Trainer:
     def close(self) -> None:
         for collector in self.collectors:
             collector.close()
+
+
+def _not_finite(learner: Learner, row: Row, metrics: Metrics) -> str:
+    """The first quantity of an update that is not finite, with its value; empty where all are."""
+    for name in metrics:
+        if not np.isfinite(row[name]):
+            return f"{name} is {row[name]}"
+    for name, tensor in learner.tensors().items():
+        if not tensor.isfinite().all():
+            return f"{name} holds a number that is not finite"
+    return ""

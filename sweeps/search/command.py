@@ -95,7 +95,7 @@ def _run(
     show = SearchProgress(studies, Console())
     sources = [StudySource(study, options.n_jobs, options.seeds_per_process, show.say) for study in studies]
     show.say(show.line())
-    backend = make_backend(options, trainer)
+    backend = make_backend(options, trainer, options.n_jobs)
     try:
         with show:
             failed = drive([], backend, options, show, stop, Source(sources))

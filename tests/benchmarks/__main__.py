@@ -15,6 +15,7 @@ from tests.benchmarks.phases import phases
 from tests.benchmarks.speed import cartpole, halfcheetah
 from tests.benchmarks.sweep import sweep
 from tests.benchmarks.table import conditions, markdown, write_csv
+from tests.benchmarks.tasks import tasks
 
 PARTS: dict[str, tuple[Callable[[Effort], Iterator[Row]], ...]] = {
     "a": (cartpole,),
@@ -22,6 +23,7 @@ PARTS: dict[str, tuple[Callable[[Effort], Iterator[Row]], ...]] = {
     "c": (sweep,),
     "d": (growth, leak),
     "e": (phases,),
+    "f": (tasks,),
 }
 
 

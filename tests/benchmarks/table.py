@@ -14,6 +14,7 @@ TITLES = {
     "c": "A sweep on all cores, from command to finished records",
     "d": "TRPO on CartPole-v1: rate and peak memory against 10 seeds, 16 environments, 128 steps, width 64",
     "e": "Where the time of an iteration goes, 10 seeds on CartPole-v1",
+    "f": "Bare rate of the classic tasks, 160 environments in one array",
 }
 PEER_LIBRARIES = ("stable-baselines3", "sb3-contrib", "tianshou", "joblib")
 

@@ -56,7 +56,8 @@ COLLECTOR = "experience/collector.py"
 ACTING = "experience/acting.py"
 ACCOUNTS = "experience/accounts.py"
 OBJECTS = "experience/objects.py"
-CARTPOLE = "experience/cartpole.py"
+ARRAYS = "experience/arrays.py"
+MAKING = "experience/making.py"
 
 MUTATIONS = (
     Mutation("drop gamma", RETURNS, "return r + gamma * v_next - v", "return r + v_next - v", "returns"),
@@ -80,8 +81,8 @@ MUTATIONS = (
     Mutation(
         "forget the baseline",
         ADVANTAGES,
-        'return weight - v if config.algorithm.baseline == "learned" else weight',
-        "return weight",
+        'return weights - v if config.algorithm.baseline == "learned" and name not in ADVANTAGES else weights',
+        "return weights",
         "policy_gradient",
     ),
     Mutation("bootstrap through termination", ADVANTAGES, "np.where(rollout.terminated, 0, ", "(", "algorithms"),
@@ -99,13 +100,23 @@ MUTATIONS = (
         "elif False:",
         "algorithms",
     ),
-    Mutation("normalise by the variance", ADVANTAGES, "weight.std()", "weight.var()", "configs"),
+    Mutation("normalise by the variance", ADVANTAGES, "len(x) - 1)).sqrt()", "len(x) - 1))", "configs"),
     Mutation(
         "divide without shifting",
         ADVANTAGES,
-        'if config.algorithm.baseline == "batch_mean" or config.algorithm.standardize:',
-        'if config.algorithm.baseline == "batch_mean":',
+        "centred / deviation if",
+        "x / deviation if",
         "configs",
+    ),
+    Mutation(
+        "standardise rounding noise",
+        ADVANTAGES,
+        "deviation > 1e-6 * x.abs().max()",
+        "deviation > 0",
+        "degenerate",
+    ),
+    Mutation(
+        "what is not finite becomes zero", ADVANTAGES, "torch.where(x.isfinite(), 0.0, x)", "0 * centred", "degenerate"
     ),
     Mutation("lambda-return without V", ADVANTAGES, "hp.gae_lambda) + v", "hp.gae_lambda)", "algorithms"),
     Mutation("swap the KL's arguments", SURROGATE, "kl(self.linear.y, y)", "kl(y, self.linear.y)", "divergence"),
@@ -240,7 +251,7 @@ MUTATIONS = (
     Mutation(
         "explained variance against the squared error",
         CRITIC,
-        "1 - error.var() / ",
+        "1 - error.var(correction=0) / ",
         "1 - error.square().mean() / ",
         "diagnostics",
     ),
@@ -340,15 +351,15 @@ MUTATIONS = (
         "pgbench/envs",
     ),
     Mutation(
-        "CartPoles of a seed start alike",
-        CARTPOLE,
-        "uniform(-0.05, 0.05, (4, len(which)))",
-        "uniform(-0.05, 0.05, (4, 1))",
+        "environments of an array start alike",
+        ARRAYS,
+        "random((self.task.n_random, counts[s]))",
+        "random((self.task.n_random, 1)).repeat(counts[s], 1)",
         "pgbench/envs",
     ),
     Mutation(
         "seeds share their environments' stream",
-        CARTPOLE,
+        ARRAYS,
         "seed.spawn(1)[0]) for seed in seeds]",
         "0) for seed in seeds]",
         "pgbench/envs",
@@ -367,22 +378,41 @@ MUTATIONS = (
         "actions.reshape(*actions.shape[:-1], *self.shape)",
         "pgbench/envs",
     ),
-    Mutation("actions from zero", "policy.py", "return actions + self.start", "return actions", "pgbench/envs"),
     Mutation(
-        "appended time off by one", OBJECTS, "len(self._actions[i]))\n", "len(self._actions[i]) - 1)\n", "pgbench/envs"
-    ),
-    Mutation(
-        "appended time off by one after a resume",
-        OBJECTS,
-        "(self._actions[i], 1)",
-        "(self._actions[i])",
+        "an array's actions not clipped",
+        ARRAYS,
+        "action.clip(*self.bounds)",
+        "action",
         "pgbench/envs",
     ),
+    Mutation("actions from zero", "policy.py", "return actions + self.start", "return actions", "pgbench/envs"),
     Mutation(
-        "CartPole's appended time off by one",
-        CARTPOLE,
-        "(self.sim.steps / ",
-        "((self.sim.steps + 1) / ",
+        "appended time off by one",
+        MAKING,
+        "self.elapsed / self.limit",
+        "(self.elapsed - 1) / self.limit",
+        "pgbench/envs",
+    ),
+    Mutation("appended time runs on through resets", MAKING, "        self.elapsed = 0\n", "", "pgbench/envs"),
+    Mutation(
+        "a bad reward hurts the episodes after it",
+        "experience/accounts.py",
+        "rewards[begin[n] : t + 1, n].sum()",
+        "(rewards[: t + 1, n].sum() - rewards[: begin[n], n].sum())",
+        "degenerate",
+    ),
+    Mutation(
+        "a number that is not finite is no divergence",
+        "runs/trainer.py",
+        'return f"{name} is {row[name]}"',
+        "pass",
+        "degenerate",
+    ),
+    Mutation(
+        "an array's appended time off by one",
+        ARRAYS,
+        "self.steps[which] / self.time",
+        "(self.steps[which] + 1) / self.time",
         "pgbench/envs",
     ),
     Mutation(

@@ -13,7 +13,7 @@ from equations.settings import make_config
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgbench.algorithms import UPDATES
+from pgbench.algorithms import load_update
 from pgbench.algorithms.npg import natural_gradient_step
 from pgbench.config import Config
 from pgbench.experience.collector import Collector
@@ -42,7 +42,7 @@ def collect(config: Config, number: int) -> tuple[Learner, Rollout, Rollout]:
     """A fresh learner, with a first layer worth having, and two rollouts of its policy."""
     seed = np.random.SeedSequence(number)
     collector, rng = Collector(config, [seed]), np.random.default_rng(seed)
-    learner = initial_learner(config, collector.envs.obs.shape[-1], collector.envs.actions, rng)
+    learner = initial_learner(config, collector.envs.obs.shape[-1], collector.envs.actions, rng, rng)
     learner = replace(learner, theta=learner.theta + 0.3 * random_parameters(learner.network, rng).float())
     network = learner.network.act([learner.theta])
     # Copies: the second collection writes into the first one's buffers.
@@ -97,7 +97,7 @@ def difference_from_textbook(algorithm: str, kind: str, dtype: torch.dtype, chan
     """The largest relative difference, over two seeds, of two updates' steps of policy and critic from the textbook's.
     The update sees what its algorithm declares to read, the textbook the whole config."""
     config = setting(algorithm, kind, **changes)
-    differences = []
+    update, differences = load_update(config), []
     for seed in SEEDS:
         learner, *rollouts = collect(config, seed)
         assert any(rollout.truncated.any() for rollout in rollouts)
@@ -108,7 +108,7 @@ def difference_from_textbook(algorithm: str, kind: str, dtype: torch.dtype, chan
         )
         for rollout in rollouts:
             exact = to_float64(rollout)
-            mine, _ = UPDATES[algorithm](mine, exact if dtype == torch.float64 else rollout, config.effective)
+            mine, _ = update(mine, exact if dtype == torch.float64 else rollout, config.effective)
             theirs.update(exact)
         assert mine.theta.dtype == dtype
         steps = [(mine.theta - start.theta, theirs.theta.detach() - start.theta)]
@@ -168,7 +168,7 @@ def test_vanilla_step_is_alpha_times_the_gradient() -> None:
     """theta_k+1 = theta_k + alpha g with optimizer=sgd: ascent, not descent."""
     case = make_case("gaussian")
     config = make_config("vpg", optimizer="sgd", learning_rate=0.1, **GIVEN_WEIGHTS)
-    new, metrics = UPDATES["vpg"](case.learner, case.rollout, config)
+    new, metrics = load_update(config)(case.learner, case.rollout, config)
     torch.testing.assert_close(new.theta, case.theta + 0.1 * case.surrogate.gradient())
     assert metrics["surrogate_expected"] > 0
 
@@ -177,7 +177,7 @@ def test_npg_update_is_theta_plus_the_natural_step() -> None:
     """Algorithm 2, line 7, with nothing between the step and theta."""
     case = make_case("categorical")
     config = make_config("npg", **GIVEN_WEIGHTS)
-    new, _ = UPDATES["npg"](case.learner, case.rollout, config)
+    new, _ = load_update(config)(case.learner, case.rollout, config)
     surrogate = case.surrogate
     step, _ = natural_gradient_step(surrogate, surrogate.gradient(), config.hyperparameters)
     torch.testing.assert_close(new.theta, case.theta + step)

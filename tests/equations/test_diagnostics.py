@@ -8,7 +8,7 @@ from equations.learners import GIVEN_WEIGHTS, Case, make_case, make_learner
 from equations.settings import make_config
 from torch import Tensor
 
-from pgbench.algorithms import UPDATES
+from pgbench.algorithms import load_update
 from pgbench.algorithms.npg import natural_gradient_step
 from pgbench.learning.advantages import Batch
 from pgbench.learning.critic import fit_critic
@@ -128,7 +128,9 @@ def test_line_search_steps_and_rejections_of_an_update() -> None:
     """
     case, _ = bandit(0.0)
     keys = {"delta": 2.0, "cg_damping": 0.0, "line_search_shrink": 0.5, "line_search_steps": 2, **GIVEN_WEIGHTS}
-    new, metrics = UPDATES["trpo"](case.learner, case.rollout, make_config("trpo", line_search_accept=0.6, **keys))
+    config = make_config("trpo", line_search_accept=0.6, **keys)
+    update = load_update(config)
+    new, metrics = update(case.learner, case.rollout, config)
     expected = {
         "line_search_steps": 1,
         "line_search_accepted": 1,
@@ -141,7 +143,7 @@ def test_line_search_steps_and_rejections_of_an_update() -> None:
     assert {name: float(metrics[name]) for name in expected} == pytest.approx(expected)
     assert (new.theta[2] - new.theta[3]).item() == pytest.approx(2)
 
-    same, metrics = UPDATES["trpo"](case.learner, case.rollout, make_config("trpo", line_search_accept=0.95, **keys))
+    same, metrics = update(case.learner, case.rollout, make_config("trpo", line_search_accept=0.95, **keys))
     assert torch.equal(same.theta, case.theta)
     expected = {"line_search_steps": 3, "line_search_accepted": 0, "kl": 0, "surrogate_obtained": 0, "step_norm": 0}
     assert {name: float(metrics[name]) for name in expected} == expected
@@ -155,6 +157,7 @@ def test_every_algorithm_records_its_metrics() -> None:
     natural = {"cg_residual", "natural_norm"}
     search = {"line_search_steps", "line_search_accepted"}
     for algorithm, more in (("reinforce", set()), ("vpg", set()), ("npg", natural), ("trpo", natural | search)):
-        _, metrics = UPDATES[algorithm](case.learner, case.rollout, make_config(algorithm, baseline="learned"))
+        config = make_config(algorithm, baseline="learned")
+        _, metrics = load_update(config)(case.learner, case.rollout, config)
         assert metrics.keys() == METRICS.keys() - progress - critic - natural - search | critic | more
         assert all(torch.as_tensor(value).shape == () for value in metrics.values())

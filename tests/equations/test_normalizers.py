@@ -173,7 +173,7 @@ def test_batches_are_standardised_by_the_moments_of_those_before(name: str, resu
     streams = [np.random.SeedSequence(seed) for seed in (4, 5)]
     collector = Collector(config, streams)
     size, actions = collector.envs.obs.shape[-1], collector.envs.actions
-    learners = [initial_learner(config, size, actions, np.random.default_rng(seed)) for seed in (4, 5)]
+    learners = [initial_learner(config, size, actions, rng, rng) for rng in map(np.random.default_rng, (4, 5))]
     network = learners[0].network.act([learner.theta for learner in learners])
     rngs = [noise_of(learner, stream) for learner, stream in zip(learners, streams, strict=True)]
     witness = Witness(collector.envs)
@@ -206,7 +206,8 @@ def test_without_normalisation_the_learner_sees_what_the_environments_gave() -> 
     assert not config.hyperparameters.normalize_reward
     collector = Collector(config, [np.random.SeedSequence(0)])
     actions = collector.envs.actions
-    learner = initial_learner(config, collector.envs.obs.shape[-1], actions, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    learner = initial_learner(config, collector.envs.obs.shape[-1], actions, rng, rng)
     witness = Witness(collector.envs)
     for _ in range(2):
         witness.begin()

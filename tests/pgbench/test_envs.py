@@ -6,10 +6,13 @@ import pytest
 from gymnasium import spaces
 
 from pgbench.errors import UserError
-from pgbench.experience.cartpole import CartPoles
+from pgbench.experience.arrays import ArrayEnvs
 from pgbench.experience.environments import Envs, make_envs
 from pgbench.experience.objects import GymEnvs
 from pgbench.policy import ActionSpace
+
+OBJECT = "+env.kwargs.render_mode=rgb_array"
+"""A keyword that no array knows."""
 
 
 def sequences(*seeds: int) -> list[np.random.SeedSequence]:
@@ -24,43 +27,19 @@ def everything(live: np.ndarray) -> np.ndarray:
     return np.ones_like(live)
 
 
-def test_cartpoles_move_as_gymnasiums_cartpole(small) -> None:
-    envs = make(small, 3, (0, 1), "env=cartpole")
-    assert isinstance(envs, CartPoles)
-    rng = np.random.default_rng(0)
-    twins = [gym.make("CartPole-v1", disable_env_checker=True) for _ in range(6)]
-    ends = 0
-    for twin in twins:
-        twin.reset(seed=0)
-    for twin, state in zip(twins, envs.sim.state.T, strict=True):
-        twin.unwrapped.state = state.copy()
-    for _ in range(200):
-        actions = rng.integers(2, size=(2, 3))
-        reward, terminated, truncated = envs.step(actions, np.ones((2, 3), bool))
-        assert (reward == 1).all()
-        for i, twin in enumerate(twins):
-            obs, _, ended, _, _ = twin.step(int(actions.ravel()[i]))
-            s, n = divmod(i, 3)
-            assert ended == terminated[s, n]
-            assert not truncated[s, n]
-            seen = envs.final_obs[s, n] if ended else envs.obs[s, n]
-            np.testing.assert_allclose(seen, obs, rtol=1e-5, atol=1e-7)
-            if ended:
-                ends += 1
-                twin.reset()
-                twin.unwrapped.state = envs.sim.state[:, i].copy()
-                assert np.abs(envs.obs[s, n]).max() <= 0.05
-    assert ends > 20
-
-
-@pytest.mark.parametrize(("env", "limit"), [("cartpole_v0", 200), ("cartpole", 500), ("pendulum", 200)])
-def test_the_time_limit_truncates(small, env: str, limit: int) -> None:
-    envs = make(small, 1, (0,), f"env={env}", "env.append_time=true")
+@pytest.mark.parametrize(
+    ("overrides", "limit"),
+    [(["env=cartpole_v0"], 200), (["env=cartpole"], 500), (["env=pendulum"], 200), (["env=pendulum", OBJECT], 200)],
+)
+def test_the_time_limit_truncates(small, overrides: list[str], limit: int) -> None:
+    envs = make(small, 1, (0,), *overrides, "env.append_time=true")
+    assert isinstance(envs, GymEnvs) == (OBJECT in overrides)
     live = np.ones((1, 1), bool)
     t = 0
     for t in range(1, limit + 1):
-        if isinstance(envs, CartPoles):
-            envs.sim.state[:] = 0.0  # never falls
+        if envs.actions.discrete:
+            assert isinstance(envs, ArrayEnvs)
+            envs.state[:] = 0.0  # never falls
             actions = np.zeros((1, 1), int)
         else:
             actions = np.zeros((1, 1, 1), np.float32)
@@ -74,15 +53,15 @@ def test_the_time_limit_truncates(small, env: str, limit: int) -> None:
     assert envs.obs[0, 0, -1] == 0.0
 
 
-@pytest.mark.parametrize("env", ["cartpole", "pendulum"])
-def test_every_environment_of_every_seed_starts_elsewhere(small, env: str) -> None:
-    starts = make(small, 4, tuple(range(8)), f"env={env}").obs.reshape(32, -1)
+@pytest.mark.parametrize("overrides", [["env=cartpole"], ["env=pendulum"], ["env=pendulum", OBJECT]])
+def test_every_environment_of_every_seed_starts_elsewhere(small, overrides: list[str]) -> None:
+    starts = make(small, 4, tuple(range(8)), *overrides).obs.reshape(32, -1)
     assert len(np.unique(starts, axis=0)) == 32
 
 
-@pytest.mark.parametrize("env", ["cartpole", "acrobot"])
-def test_idle_environments_stand_still(small, env: str) -> None:
-    envs = make(small, 2, (0, 1), f"env={env}")
+@pytest.mark.parametrize("overrides", [["env=cartpole"], ["env=acrobot"], ["env=acrobot", OBJECT]])
+def test_idle_environments_stand_still(small, overrides: list[str]) -> None:
+    envs = make(small, 2, (0, 1), *overrides)
     live = np.array([[True, False], [False, False]])
     before = envs.obs.copy()
     saved = str(envs.save(1))
@@ -106,7 +85,7 @@ def received(envs: GymEnvs) -> list[np.ndarray]:
 
 def test_box_actions_are_clipped_and_shaped(small) -> None:
     """Pendulum would clip by itself and hide it, so what it is given is looked at too."""
-    envs = make(small, 1, (0,), "env=pendulum")
+    envs = make(small, 1, (0,), "env=pendulum", OBJECT)
     assert isinstance(envs, GymEnvs)
     twin = gym.make("Pendulum-v1", disable_env_checker=True)
     twin.reset(seed=0)

@@ -18,7 +18,6 @@ from pgbench.errors import UserError
 from pgbench.maths.modules import ModuleNetwork
 from pgbench.maths.networks import MLP
 from pgbench.plugins import look_beside
-from pgbench.runs import job
 from pgbench.runs.code import code, own_modules
 from pgbench.runs.job import Interrupted
 from pgbench.runs.trainer import Trainer
@@ -39,7 +38,7 @@ def rows(run: pgbench.Run) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_an_algorithm_with_autograd_random_numbers_and_memory_of_its_own(tmp_path: Path, monkeypatch) -> None:
+def test_an_algorithm_with_autograd_random_numbers_and_memory_of_its_own(tmp_path: Path) -> None:
     """Trains, records its metrics beside ours, and resumes bit for bit."""
     config = own(tmp_path / "whole", "algorithm=own", "hyperparameters.rate=0.5")
     whole = pgbench.train(config)
@@ -49,18 +48,9 @@ def test_an_algorithm_with_autograd_random_numbers_and_memory_of_its_own(tmp_pat
     assert all(row["objective"] and row["value_loss"] for row in table)
     assert table[0]["kl"] == ""  # ours, which it does not give
 
-    iterate, count = Trainer.iterate, iter(range(100))
-
-    def counted(self: Trainer):
-        if next(count) == 2:
-            job.stop.set()
-        return iterate(self)
-
-    broken = replace(config, output_dir=str(tmp_path / "broken"))
-    monkeypatch.setattr(Trainer, "iterate", counted)
+    broken, asked = replace(config, output_dir=str(tmp_path / "broken")), iter((False, False, True))
     with pytest.raises(Interrupted):
-        pgbench.train(broken)
-    job.stop.clear()
+        pgbench.train(broken, stop=lambda: next(asked, True))
     for one, other in zip(pgbench.train(broken), whole, strict=True):
         assert (one.directory / "metrics.csv").read_bytes() == (other.directory / "metrics.csv").read_bytes()
         assert pgbench.load_policy(one).theta.equal(pgbench.load_policy(other).theta)

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,6 @@ import yaml
 from pgbench.api import load_policy, train
 from pgbench.config import Config
 from pgbench.errors import UserError
-from pgbench.runs import job
 from pgbench.runs.checkpoint import load_checkpoint, save_checkpoint
 from pgbench.runs.code import NUMBERS, PACKAGE, code
 from pgbench.runs.find import find_runs
@@ -33,23 +33,20 @@ def contents(config: Config, seed: int) -> dict[str, bytes]:
 
 @pytest.fixture
 def stop_after(monkeypatch):
-    """Makes the job stop after so many iterations, as a signal would."""
+    """Gives the `stop` that says so after so many iterations."""
 
-    def arm(iterations: int) -> None:
-        done = 0
-        iterate = Trainer.iterate
+    def arm(iterations: int) -> Callable[[], bool]:
+        done, iterate = 0, Trainer.iterate
 
         def counted(self):
             nonlocal done
             done += 1
-            if done == iterations:
-                job.stop.set()
             return iterate(self)
 
         monkeypatch.setattr(Trainer, "iterate", counted)
+        return lambda: done >= iterations
 
-    yield arm
-    job.stop.clear()
+    return arm
 
 
 def test_a_run_leaves_what_the_record_module_says(small) -> None:
@@ -111,10 +108,8 @@ def test_stopped_and_resumed_the_records_are_the_same(
     whole = small(*overrides, f"output_dir={tmp_path}/whole")
     run_job(whole)
     broken = small(*overrides, f"output_dir={tmp_path}/broken")
-    stop_after(2)
     with pytest.raises(Interrupted):
-        run_job(broken)
-    job.stop.clear()
+        run_job(broken, stop=stop_after(2))
     assert read_status(seed_dir(broken.job_dir, 0))["status"] == "running"
     for seed in range(2):  # what a crash after the checkpoint would leave: more rows, the last one torn
         for name in DETERMINISTIC:
@@ -252,10 +247,8 @@ def test_evaluation_and_snapshots_leave_training_as_it_is(small, tmp_path: Path,
     evaluated = small(*overrides, *EVALUATING, f"output_dir={tmp_path}/evaluated")
     run_job(evaluated)
     broken = small(*overrides, *EVALUATING, f"output_dir={tmp_path}/broken")
-    stop_after(6)
     with pytest.raises(Interrupted):
-        run_job(broken)
-    job.stop.clear()
+        run_job(broken, stop=stop_after(6))
     run_job(broken)
     for seed in range(2):
         assert contents(evaluated, seed) == contents(plain, seed) == contents(broken, seed)
@@ -294,10 +287,8 @@ def test_runs_of_other_code_are_told_and_left_alone(small) -> None:
 
 def test_half_way_a_run_of_other_code_is_refused_unless_told_otherwise(small, stop_after) -> None:
     config = small("seeds=1", "total_steps=900")
-    stop_after(3)
     with pytest.raises(Interrupted):
-        train(config)
-    job.stop.clear()
+        train(config, stop=stop_after(3))
     directory = seed_dir(config.job_dir, 0)
     pretend(directory)
     before = contents(config, 0)

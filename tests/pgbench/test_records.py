@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgbench.algorithms import UPDATES
 from pgbench.files import write_atomic
 from pgbench.runs.records import METRICS, Records, Table, read_status, write_status
 from pgbench.runs.trainer import Trainer
@@ -28,7 +27,7 @@ def test_floats_come_back_as_they_were(tmp_path_factory: pytest.TempPathFactory,
 def test_a_table_grows_and_is_cut_back(tmp_path: Path) -> None:
     table = Table(tmp_path / "t.csv", ["a", "b"])
     table.append([[1, math.nan]])
-    kept = table.size
+    kept = (table.size, table.checksum)
     table.append([[2, 0.5], [3, 0.25]])
     table.close()
     assert (tmp_path / "t.csv").read_text() == "a,b\n1,\n2,0.5\n3,0.25\n"
@@ -65,7 +64,7 @@ def test_atomic_write_replaces_whole(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("algorithm", UPDATES)
+@pytest.mark.parametrize("algorithm", ["reinforce", "vpg", "npg", "trpo"])
 def test_every_recorded_metric_is_in_the_glossary(small, algorithm: str) -> None:
     trainer = Trainer(small(f"algorithm={algorithm}"), (0,))
     row, _ = trainer.iterate()[0]

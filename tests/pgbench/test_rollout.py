@@ -17,7 +17,8 @@ def collect(small, *overrides: str, windows: int = 3):
     collector = Collector(config, [np.random.SeedSequence(seed) for seed in range(2)])
     envs = collector.envs
     learners = [
-        initial_learner(config, envs.obs.shape[-1], envs.actions, np.random.default_rng(seed)) for seed in range(2)
+        initial_learner(config, envs.obs.shape[-1], envs.actions, rng, rng)
+        for rng in map(np.random.default_rng, range(2))
     ]
     network = learners[0].network.act([learner.theta for learner in learners])
     found = []

@@ -21,7 +21,6 @@ from pgbench.errors import UserError
 from pgbench.runs.records import CHECKPOINT, ERROR, METRICS_FILE, read_status, seed_dir, write_atomic, write_status
 
 ITERATION_SECONDS = 0.01
-stop = threading.Event()
 
 
 class Interrupted(Exception):
@@ -53,7 +52,7 @@ FAULTS = {
 }
 
 
-def run_job(config, seeds):
+def run_job(config, seeds, stop):
     directories = {seed: seed_dir(config.job_dir, seed) for seed in seeds}
     todo = {s: d for s, d in directories.items() if read_status(d)["status"] not in ("done", "diverged")}
     steps = {seed: _load(directory) for seed, directory in todo.items()}
@@ -70,11 +69,12 @@ def run_job(config, seeds):
             _record(config, seed, steps[seed], directory)
             write_atomic(directory / CHECKPOINT, json.dumps(steps[seed]).encode())
             _write(config, directory, "running", steps[seed])
-        if stop.is_set():
+        if stop():
             raise Interrupted
     diverges = config.env.kwargs.get("fault") == "diverge"
     for directory in todo.values():
         _write(config, directory, "diverged" if diverges else "done", config.total_steps)
+    return {seed: read_status(directory)["status"] for seed, directory in directories.items()}
 
 
 def episode_return(config, seed, steps):

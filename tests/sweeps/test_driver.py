@@ -50,6 +50,26 @@ def test_a_lost_process_goes_on_from_its_checkpoint(sweep, fault, starts):
     assert "goes on from its checkpoint" in sweep.text
 
 
+def test_the_last_unit_is_spread_over_idle_processes(sweep, monkeypatch):
+    monkeypatch.setattr("sweeps.driver.WORTH", 0.5)
+    job, short = sweep.job(seeds=5, total_steps=3000), sweep.job(total_steps=10)
+    assert sweep.run(job, short, size=5) == 0
+    assert sweep.statuses(job) == ["done"] * 5
+    assert re.search(rf"spread: {job.job_name} seeds 0,1,2,3,4: over 2 processes", sweep.text)
+    assert "again: " not in sweep.text
+    first, second, *_ = zip(*(sweep.read(job, "starts", seed).split() for seed in job.seed_list), strict=False)
+    assert len(set(first)) == 1
+    assert len(set(second)) == 2  # the process that was asked to end is kept, too
+    assert set(first) < set(second)
+
+
+@pytest.mark.parametrize(("worth", "options"), [(1000, {}), (0, {"seeds_per_process": 4})])
+def test_a_unit_is_not_spread_for_little_nor_where_its_size_was_chosen(sweep, monkeypatch, worth, options):
+    monkeypatch.setattr("sweeps.driver.WORTH", worth)
+    assert sweep.run(sweep.job(seeds=4, total_steps=1000), size=4, **options) == 0
+    assert "spread: " not in sweep.text
+
+
 def test_divergence_is_a_result(sweep):
     job = sweep.job(seeds=2, fault="diverge")
     assert sweep.run(job) == 0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pgbench.composition import compose
 from pgbench.errors import UserError
 from sweeps.expand import expand
-from sweeps.plan import resolve, split
+from sweeps.plan import Unit, resolve, shrink, split, spread
 
 BASE = compose([])
 
@@ -95,3 +95,15 @@ def test_each_open_seed_is_in_one_unit(counts, workers, size):
 def test_split_keeps_the_workers_busy(jobs, seeds, workers, size, sizes):
     todo = [(replace(BASE, total_steps=1000 + i), range(seeds)) for i in range(jobs)]
     assert sorted(len(unit.seeds) for unit in split(todo, workers, size)) == sorted(sizes)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "parts", "sizes"), [(5, 2, [2, 3]), (4, 2, [2, 2]), (3, 8, [1, 1, 1]), (1, 2, [1]), (0, 3, [])]
+)
+def test_a_unit_is_spread_evenly(seeds, parts, sizes):
+    units = spread(Unit(BASE, tuple(range(9))), range(seeds), parts)
+    assert [len(unit.seeds) for unit in units] == sizes
+    assert [seed for unit in units for seed in unit.seeds] == list(range(seeds))
+    if seeds:
+        whole = Unit(BASE, tuple(range(seeds)))
+        assert max(unit.cost for unit in units) == pytest.approx(whole.cost * shrink(seeds, len(units)))
