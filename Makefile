@@ -6,7 +6,7 @@ N_JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 INSTALLED := $(VENV)/.installed
 BENCH := .venv-bench
 
-.PHONY: figures test install bench soak mutations clean
+.PHONY: figures test install bench reports-bench soak tracking mutations clean
 
 figures: install
 	$(BIN)/python -m sweeps sweep=figure1 n_jobs=$(N_JOBS) output_dir=runs/figure1
@@ -24,6 +24,10 @@ test: install
 bench: $(BENCH)/.installed
 	$(BENCH)/bin/python -m tests.benchmarks
 
+reports-bench: install
+	$(BIN)/python -m tests.reports.coverage
+	$(BIN)/python -m tests.reports.scale
+
 # An environment of its own: Tianshou needs an older pandas and filelock than we do. All else is the same.
 $(BENCH)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(BENCH)
@@ -34,6 +38,11 @@ $(BENCH)/.installed: pyproject.toml constraints.txt
 soak: install
 	$(BIN)/python tests/sweeps/soak.py 50 0
 	$(BIN)/python tests/sweeps/soak.py 30 0 search
+
+tracking: install
+	$(BIN)/python tests/tracking/faults.py
+	$(BIN)/python tests/tracking/soak.py 20 0 offline
+	$(BIN)/python tests/tracking/soak.py 20 1 online
 
 mutations: install
 	$(BIN)/python tests/equations/mutations.py

@@ -16,6 +16,7 @@ from pgbench.runs.code import take_stock
 from pgbench.runs.job import Interrupted, run_job
 from pgbench.runs.lock import Held, lock
 from pgbench.runs.records import POLICY, read_status, seed_dir
+from pgbench.tracking import follow
 
 __all__ = [
     "Config",
@@ -55,11 +56,12 @@ def train(
     """Trains a job, all its seeds in lockstep, or resumes it; its runs in the order of `config.seed_list`.
 
     `show` hears about once a second how many environment steps all seeds have done, `say` what a person should know
-    of runs that are already there; when `stop` says so, it checkpoints and raises Interrupted. Raises UserError for
-    what a user can mend. Works in any thread; signal handlers and torch's threads are left as found.
+    of runs that are already there or could not be followed; when `stop` says so, it checkpoints and raises Interrupted.
+    Raises UserError for what a user can mend. Works in any thread; signal handlers and torch's threads are left as
+    found.
     """
     check_env(config.env)  # a mistake here leaves no directories behind
-    with ExitStack() as locks:
+    with follow([config], say=say), ExitStack() as locks:
         for line in take_stock([(config, config.seed_list)]):
             say(line)
         try:

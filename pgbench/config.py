@@ -194,8 +194,8 @@ class Evaluation:
 
 @dataclass(frozen=True, config=_strict)
 class Tracking:
-    backend: Literal["none", "wandb"]
-    """where runs can be followed, beside the local records"""
+    backend: str
+    """where runs can be followed, beside the local records: none, wandb, tensorboard or your own module:name"""
     project: str
     """W&B project"""
     entity: str | None

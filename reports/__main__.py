@@ -2,39 +2,141 @@
 
 import argparse
 import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pgbench.errors import UserError
+
+LINES = 10
+"""The command prints no more than this."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command; the exit status is 2 after an error of the user's."""
-    options = parser().parse_args(arguments)
-    # Only now: these take seconds to import, and --help should not.
-    from reports.data import load_data
-    from reports.page import write
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["compare"]:
+        from reports.compare import main as compare
 
+        return compare(given[1:])
+    options = parser().parse_args(given)
     try:
-        data = load_data(options.directories, options.published, dict(options.threshold))
-        sentences = write(data, options.out)
+        if options.watch is None:
+            draw(options, given)
+        else:
+            watch(options, given)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    for name, sentence in sentences.items():
-        print(f"{name}: {sentence}")
-    print(f"Figures, summary.md, summary.csv and index.html are in {options.out}")
+    except KeyboardInterrupt:
+        return 0 if options.watch is not None else 130
+    if options.wandb:
+        from reports.share import share
+
+        return share(options.out, options.directories)
     return 0
+
+
+def draw(options: argparse.Namespace, given: Sequence[str]) -> None:
+    """One report, and what it says in a few lines."""
+    from reports.fresh import fingerprint, recall, remember
+    from reports.manifest import command_line
+
+    command = command_line(given)
+    mark = fingerprint(options.directories, f"{command} {[_stamp(f) for f in (options.normalize,) if f]}")
+    lines = recall(options.directories, options.out, mark)
+    if lines is not None:
+        lines = [*lines[: LINES - 1], f"Nothing has changed since the report in {options.out} was drawn"]
+    else:
+        lines, files = _draw(options, command)
+        remember(options.directories, options.out, mark, lines, files)
+    print("\n".join(lines))
+
+
+def _draw(options: argparse.Namespace, command: str) -> tuple[list[str], list[str]]:
+    """Writes the report; the lines to print, and the files."""
+    # Only now: these take seconds to import, and --help should not.
+    from reports.data import load_data
+    from reports.figures import own_figure
+    from reports.load import summarise
+    from reports.page import Options, write
+    from reports.style import LOOKS, PAPERS
+
+    data = load_data(
+        options.directories,
+        options.published,
+        dict(options.threshold),
+        metric=options.metric,
+        x=options.x,
+        evaluations=options.evaluations,
+        normalize=options.normalize,
+        track=progress("reading runs"),
+    )
+    look = PAPERS[options.paper, options.columns] if options.paper else LOOKS[options.style]
+    own = dict(own_figure(name) for name in options.figure)
+    report = write(data, options.out, Options(look, command, own, options.watch), progress("drawing"))
+    for problem in summarise(list(data.problems)):
+        print(f"warning: {problem}", file=sys.stderr)
+    end = f"{len(report.sentences)} figures, tables and index.html are in {options.out}"
+    return [*report.summary[: LINES - 1], end], list(report.files)
+
+
+def watch(options: argparse.Namespace, given: Sequence[str]) -> None:
+    """Draws again whenever the records have changed, until all runs have ended or ctrl-C."""
+    from reports.find import find_runs
+
+    seen: Any = None
+    while True:
+        runs = find_runs(options.directories)
+        stamp = [_stamp(run) for run in runs]
+        if stamp != seen:
+            seen = stamp
+            draw(options, given)
+        time.sleep(options.watch)
+
+
+def _stamp(run: Path) -> tuple[Any, ...]:
+    found = []
+    for name in ("", "metrics.csv", "status.json", "evaluations.csv"):
+        try:
+            info = (run / name if name else run).stat()
+            found.append((info.st_size, info.st_mtime_ns))
+        except OSError:
+            found.append((0, 0))
+    return run, *found
+
+
+def progress(what: str) -> Callable[[Sequence[Any]], Iterable[Any]]:
+    """A bar on a terminal's stderr, nothing elsewhere."""
+
+    def track(items: Sequence[Any]) -> Iterable[Any]:
+        if not sys.stderr.isatty():
+            return items
+        from rich.console import Console
+        from rich.progress import track as bar
+
+        return bar(items, what, console=Console(stderr=True), transient=True)
+
+    return track
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line's options."""
-    parser = argparse.ArgumentParser("python -m reports", description=(__doc__ or "").partition(": ")[2])
+    parser = argparse.ArgumentParser(
+        "python -m reports",
+        description=(__doc__ or "").partition(": ")[2],
+        epilog="`python -m reports compare A B` compares two sets of runs; see its --help.",
+    )
     parser.add_argument("directories", nargs="+", metavar="DIR", help="directory with runs below it (an output_dir)")
     parser.add_argument("--out", type=Path, default=Path("figures"), metavar="FIGURES", help="default: figures")
+    parser.add_argument("--metric", default="episode_return", help="recorded metric of the learning curves, e.g. kl")
+    parser.add_argument("--x", default="env_steps", choices=("env_steps", "seconds"), help="what curves run against")
+    parser.add_argument("--evaluations", action="store_true", help="draw evaluations of policies (evaluations.csv) too")
     parser.add_argument(
         "--published",
         action="store_true",
-        help="lay published training returns of the same environment and algorithm over ours",
+        help="lay published returns of the same environment, algorithm and protocol over ours",
     )
     parser.add_argument(
         "--threshold",
@@ -44,6 +146,32 @@ def parser() -> argparse.ArgumentParser:
         metavar="[ENV=]RETURN",
         help="return that counts as solved, for all environments or the one of this Gymnasium id; "
         "repeatable (default: Gymnasium's reward_threshold)",
+    )
+    parser.add_argument("--wandb", action="store_true", help="log figures and tables to Weights & Biases too")
+    parser.add_argument(
+        "--normalize", type=Path, metavar="FILE", help="more tasks' bounds of normalised scores (YAML, see docs)"
+    )
+    parser.add_argument("--style", default="paper", choices=("paper", "talk", "dark"), help="look of figures")
+    parser.add_argument(
+        "--paper",
+        choices=("neurips", "icml"),
+        help="fonts, sizes and widths of a venue; no footnotes in figures, captions go to caption.tex",
+    )
+    parser.add_argument("--columns", type=int, default=1, choices=(1, 2), help="columns a paper's figure spans")
+    parser.add_argument(
+        "--figure",
+        action="append",
+        default=[],
+        metavar="MODULE:NAME",
+        help="draw a figure of your own too; repeatable (see docs/reports.md)",
+    )
+    parser.add_argument(
+        "--watch",
+        nargs="?",
+        type=int,
+        const=30,
+        metavar="SECONDS",
+        help="draw again while records grow, looking every SECONDS (default 30); the page reloads itself",
     )
     return parser
 

@@ -1,51 +1,82 @@
 """What figures and tables are drawn from: the records by job, thresholds and published numbers."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from reports.load import Directories, load_seeds, read_measurements, read_runs
+from pgbench.errors import UserError
+from pgbench.runs.records import EVALUATIONS, EVALUATIONS_FILE
+from reports import naming
+from reports.curves import Table
+from reports.find import Directories
+from reports.load import RecordsWarning, Study, read_files, read_measurements, read_study
+from reports.normalization import Bounds, load_bounds
 from reports.published import Published, load_published
-from reports.statistics import Array, align, steps_to_threshold
+from reports.statistics import Array, align, average, best, steps_to_threshold
 from reports.thresholds import threshold
 
 WINDOW = 100
 FRACTIONS = (0.25, 0.5, 1.0)
+RETURN = "episode_return"
+FINISHED = ("done", "diverged")
 
 
 @dataclass(frozen=True)
 class Seed:
-    """One seed's training curve, [R]: `returns` is the mean of the last 100 finished episodes."""
+    """One seed's records, [R] each: its Table with at least env_steps, episode_return and episodes."""
 
     seed: int
     status: str
-    env_steps: Array
-    returns: Array
-    episodes: Array
+    table: Table
+    total_steps: int
+    directory: str = ""
+    message: str = ""
 
     @property
+    def env_steps(self) -> Array:
+        return self.table["env_steps"]
+
+    @property
+    def returns(self) -> Array:
+        """The mean of the last 100 finished episodes."""
+        return self.table[RETURN]
+
+    @cached_property
+    def finished(self) -> bool:
+        """Whether there is nothing to come: done, diverged, or (its status lost) as long as it was to be."""
+        return self.status in FINISHED or float(self.env_steps[-1]) >= self.total_steps
+
+    @cached_property
     def until(self) -> float:
-        """The last step the curve says anything about: the last record of a seed that is going on."""
-        return float(self.env_steps[-1]) if self.status in ("running", "pending") else np.inf
+        """The last step the records speak of. A diverged seed keeps its last return to its end: it learns no more."""
+        last = float(self.env_steps[-1])
+        return max(last, float(self.total_steps)) if self.status == "diverged" else last
 
-    @property
+    @cached_property
     def start(self) -> float:
         """The first step with a finished episode."""
         return float(self.env_steps[~np.isnan(self.returns)][0])
 
+    @cached_property
+    def end(self) -> float:
+        """The step up to which the seed is compared: its total_steps, and not the few that an iteration overshoots."""
+        return min(self.until, max(float(self.total_steps), self.start))
+
 
 @dataclass(frozen=True)
 class Group:
-    """The seeds of one job. `seeds` are those that count: not failed, and with at least one finished episode.
+    """The seeds of one job. `seeds` are those with a finished episode that have not failed.
 
-    A diverged seed counts and keeps its last return. A failed seed says nothing of the algorithm: it is left
-    out, and shown in `note`.
+    A diverged seed counts and keeps its last return. A failed seed says nothing of the algorithm: it is left out, and
+    shown in `note`. A seed that is still running is drawn as far as it has come, and counts only where none is
+    finished.
     """
 
     job: str
@@ -57,62 +88,107 @@ class Group:
     config: Mapping[str, Any]
     statuses: Counter[str]
     seeds: tuple[Seed, ...]
+    left_out: tuple[tuple[int, str], ...] = ()
+    """Seeds that do not count, and why."""
+
+    @cached_property
+    def counted(self) -> tuple[Seed, ...]:
+        """The seeds that statistics are of, S of them."""
+        return tuple(seed for seed in self.seeds if seed.finished) or self.seeds
 
     @property
     def n(self) -> int:
-        return len(self.seeds)
+        return len(self.counted)
 
     @property
     def note(self) -> str:
         """How many seeds count, and what became of the others, e.g. "n = 9, 1 failed"."""
-        others = [f"{self.statuses[one]} {one}" for one in ("diverged", "failed", "running", "pending")]
-        silent = sum(self.statuses.values()) - self.n - self.statuses["failed"] - self.statuses["pending"]
+        others = [f"{self.statuses[one]} {one}" for one in ("diverged", "failed", "running", "pending", "unknown")]
+        silent = sum(self.statuses.values()) - len(self.seeds) - self.statuses["failed"] - self.statuses["pending"]
         shown = [other for other in others if not other.startswith("0 ")]
         return ", ".join([f"n = {self.n}", *shown, *([f"{silent} without an episode"] if silent > 0 else [])])
 
     @cached_property
     def start(self) -> float:
-        """The first step at which every seed has finished an episode."""
-        return max((seed.start for seed in self.seeds), default=np.nan)
+        """The first step at which every seed that counts has finished an episode."""
+        return max((seed.start for seed in self.counted), default=np.nan)
 
     @cached_property
     def end(self) -> float:
-        """The last step every seed has come to: total_steps once all are done."""
-        longest = max(self.total_steps, self.start)
-        return min([longest, *(seed.until for seed in self.seeds)]) if self.seeds else np.nan
+        """The last step that every seed that counts has come to."""
+        return min((seed.end for seed in self.counted), default=np.nan)
 
-    def returns(self, grid: ArrayLike) -> Array:
-        """The seeds' curves at the environment steps of `grid`, [G] -> [S, G]; NaN is no value."""
-        curves = [align(seed.env_steps, seed.returns, grid, seed.until) for seed in self.seeds]
+    def curves(self, grid: ArrayLike, metric: str = RETURN, x: str = "env_steps") -> Array:
+        """The counted seeds' curves at the environment steps (or seconds) of `grid`, [G] -> [S, G]; NaN is no value."""
+        curves = [
+            align(seed.table[x], seed.table[metric], grid, seed.until if x == "env_steps" else seed.table[x][-1])
+            for seed in self.counted
+        ]
         return np.array(curves).reshape(self.n, len(np.asarray(grid)))
 
-    @property
+    def span(self, x: str = "env_steps") -> tuple[float, float]:
+        """From where every counted seed has a finished episode, to where every one has come, on this axis."""
+        if x == "env_steps" or not self.n:
+            return self.start, self.end
+        starts = [float(seed.table[x][~np.isnan(seed.returns)][0]) for seed in self.counted]
+        return max(starts), max(max(starts), min(float(seed.table[x][-1]) for seed in self.counted))
+
+    @cached_property
     def final(self) -> Array:
         """The seeds' returns at `end`, [S]."""
-        return self.returns([self.end])[:, 0]
+        return self.curves([self.end])[:, 0]
+
+    @cached_property
+    def score(self) -> float:
+        """The mean of `final`, by which settings are ranked; NaN without a seed."""
+        return float(self.final.mean()) if self.n else np.nan
+
+    @cached_property
+    def average(self) -> Array:
+        """Each seed's mean return over training, the area under its curve over its length: [S]."""
+        return np.array([average(seed.env_steps, seed.returns, self.end) for seed in self.counted])
+
+    @cached_property
+    def best(self) -> Array:
+        """Each seed's best mean of 100 episodes, [S]."""
+        return np.array([best(seed.env_steps, seed.returns, self.end) for seed in self.counted])
 
     def reached(self, level: float) -> Array:
         """Steps at which each seed's mean of 100 episodes first reaches `level`, infinity for never: [S]."""
         return np.array(
             [
-                steps_to_threshold(seed.env_steps, np.where(seed.episodes >= WINDOW, seed.returns, np.nan), level)
-                for seed in self.seeds
+                steps_to_threshold(
+                    seed.env_steps, np.where(seed.table["episodes"] >= WINDOW, seed.returns, np.nan), level
+                )
+                for seed in self.counted
             ]
         )
+
+    @property
+    def ends(self) -> Array:
+        """The last step each counted seed's records speak of, [S]."""
+        return np.array([seed.until for seed in self.counted])
 
 
 @dataclass(frozen=True)
 class Data:
-    """`runs`: `load_runs`' rows. `groups`: one a job. `thresholds`: by environment."""
+    """`groups`: one per job. `thresholds`, `bounds`: by environment. `metric`, `x`: what learning curves show."""
 
-    runs: pd.DataFrame
     groups: tuple[Group, ...]
-    thresholds: Mapping[str, float | None]
-    published: tuple[Published, ...]
-    measurements: pd.DataFrame
+    thresholds: Mapping[str, float | None] = field(default_factory=dict)
+    published: tuple[Published, ...] = ()
+    measurements: pd.DataFrame = field(default_factory=pd.DataFrame)
     """`read_measurements`' rows"""
+    evaluations: pd.DataFrame | None = None
+    """`load_evaluations`' rows, where they are asked for"""
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
+    metric: str = RETURN
+    x: str = "env_steps"
+    seeds: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """`load_seeds`' rows"""
+    problems: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def envs(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(group.env for group in self.groups))
 
@@ -126,72 +202,188 @@ class Data:
 
     def complete(self, env: str) -> tuple[Group, ...]:
         """The environment's groups that came to its horizon: only these are compared with each other."""
-        return tuple(group for group in self.of(env) if group.end == self.horizon(env))
+        horizon = self.horizon(env)
+        return tuple(group for group in self.of(env) if group.n and group.end == horizon)
+
+    def ranked(self, env: str) -> tuple[Group, ...]:
+        """The same, the highest mean return first."""
+        return tuple(sorted(self.complete(env), key=lambda group: (np.isnan(group.score), -group.score)))
 
     def checkpoints(self, env: str) -> tuple[int, ...]:
         """The steps at which tables compare: 25, 50 and 100% of the horizon."""
         horizon = self.horizon(env)
         return () if np.isnan(horizon) else tuple(round(fraction * horizon) for fraction in FRACTIONS)
 
-    def variant(self, group: Group) -> tuple[int, int]:
-        """Which of how many jobs of the same algorithm and environment the group is."""
-        twins = [one.job for one in self.of(group.env) if one.algorithm == group.algorithm]
-        return twins.index(group.job), len(twins)
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """All recorded metrics with a number in some run, in the order of the files."""
+        names: dict[str, None] = {}
+        for group in self.groups:
+            for seed in group.seeds:
+                names.update(dict.fromkeys(seed.table.columns))
+        return tuple(name for name in names if name not in ("iteration", "env_steps", "episodes", "seconds"))
+
+    def methods(self) -> tuple[list[str], list[str]]:
+        """Labels that came to the horizon in all of the environments with bounds, and these environments: what
+        statistics over tasks are of. Environments that no label shares are left out."""
+        envs = [env for env in self.envs if env in self.bounds and self.complete(env)]
+        by_env = {env: [group.label for group in self.complete(env)] for env in envs}
+        labels = [
+            label
+            for label in dict.fromkeys(label for mine in by_env.values() for label in mine)
+            if all(label in by_env[e] for e in envs)
+        ]
+        return (labels, envs) if len(envs) > 1 and labels else ([], [])
+
+    def scores(self, label: str, envs: Iterable[str]) -> list[Array]:
+        """A method's normalised final returns, by task: M arrays [S_m]."""
+        found = []
+        for env in envs:
+            group = next(one for one in self.complete(env) if one.label == label)
+            found.append(self.bounds[env].score(group.final))
+        return found
 
 
 def load_data(
-    directories: Directories, published: bool = False, thresholds: Mapping[str | None, float] | None = None
+    directories: Directories,
+    published: bool = False,
+    thresholds: Mapping[str | None, float] | None = None,
+    *,
+    metric: str = RETURN,
+    x: str = "env_steps",
+    evaluations: bool = False,
+    normalize: Path | None = None,
+    track: Callable[[Sequence[Any]], Iterable[Any]] = iter,
 ) -> Data:
     """Reads all runs below the directories. `thresholds` by environment, None for all. Raises UserError."""
-    seeds = load_seeds(directories)
-    runs = read_runs(seeds)
-    curves = dict(iter(runs.groupby(["job", "seed"], sort=False)))
-    groups = tuple(_group(rows, curves) for _, rows in seeds.groupby("job", sort=False))
+    study = read_study(directories)
+    tables = study.curves(track)
+    groups = _groups(study.seeds, tables)
+    data = assemble(groups, thresholds, metric, x, normalize)
     ours = {(group.env, group.algorithm) for group in groups}
+    rows = read_files(study.seeds, EVALUATIONS_FILE, EVALUATIONS, study.problems.append) if evaluations else None
     return Data(
-        runs=runs,
-        groups=groups,
-        thresholds={group.env: threshold(group.env, thresholds or {}) for group in groups},
-        published=load_published(ours if published else set()),
-        measurements=read_measurements(seeds),
+        **{
+            **{name: getattr(data, name) for name in ("groups", "thresholds", "bounds", "metric", "x")},
+            "published": load_published(ours if published else set(), evaluations),
+            "measurements": read_measurements(study.seeds, study.problems.append),
+            "evaluations": rows,
+            "seeds": study.seeds,
+            "problems": tuple(study.problems),
+        }
     )
 
 
-def _group(rows: pd.DataFrame, curves: Mapping[Any, pd.DataFrame]) -> Group:
-    first = rows.iloc[0]
-    seeds = []
-    for row in rows.itertuples():
-        records = curves.get((row.job, row.seed))
-        if records is None or row.status == "failed" or records["episode_return"].isna().all():
-            continue
-        columns = (records[name].to_numpy(dtype=float) for name in ("env_steps", "episode_return", "episodes"))
-        seeds.append(Seed(int(str(row.seed)), str(row.status), *columns))
+def assemble(
+    groups: tuple[Group, ...],
+    thresholds: Mapping[str | None, float] | None = None,
+    metric: str = RETURN,
+    x: str = "env_steps",
+    normalize: Path | None = None,
+) -> Data:
+    """Data of these groups alone. Raises UserError where none records the metric."""
+    envs = dict.fromkeys(group.env for group in groups)
+    bounds = {**load_bounds(), **(load_bounds(normalize) if normalize else {})}
+    data = Data(
+        groups=groups,
+        thresholds={env: threshold(env, thresholds or {}) for env in envs},
+        bounds={env: bounds[env] for env in envs if env in bounds},
+        metric=metric,
+        x=x,
+    )
+    known = {*data.metrics, "seconds"}
+    if metric != RETURN and metric not in known:
+        raise UserError(f"no run records '{metric}'; recorded: {', '.join(sorted(known))}")
+    return data
+
+
+def from_frame(runs: pd.DataFrame, metric: str = RETURN, x: str = "env_steps") -> Data:
+    """Data of a DataFrame as `load_runs` gives it, whole or filtered. The settings known are its columns'.
+
+    Raises UserError where a needed column is missing.
+    """
+    needed = ("env", "algorithm", "label", "job", "seed", "env_steps", metric)
+    missing = [name for name in needed if name not in runs]
+    if missing:
+        raise UserError(f"the DataFrame has no column {', '.join(missing)}; `reports.load_runs` gives one that has")
+    keys = [str(name) for name in runs if "." in str(name)]
+    numbers = [str(n) for n in runs.select_dtypes("number") if n not in ("seed", "total_steps", *keys)]
+    rows, tables = [], []
+    for (job, seed), part in runs.groupby(["job", "seed"], sort=False, observed=True):
+        first = part.iloc[0]
+        table = Table(tuple(numbers), np.ascontiguousarray(part[numbers].to_numpy(float).T))
+        if RETURN not in table:
+            table = Table((*numbers, RETURN), np.vstack([table.numbers, table[metric]]))
+        config = {naming.NAME: first["algorithm"], naming.ENV: first["env"], **{key: first[key] for key in keys}}
+        rows.append(
+            {
+                "env": first["env"],
+                "algorithm": first["algorithm"],
+                "label": first["label"],
+                "job": job,
+                "seed": seed,
+                "hyperparameters": first.get("hyperparameters", ""),
+                "status": first.get("status", "done"),
+                "total_steps": int(first.get("total_steps", table["env_steps"][-1])),
+                "config": {key: value for key, value in config.items() if value is not None and value == value},
+            }
+        )
+        tables.append(table)
+    if not rows:
+        raise UserError("the DataFrame has no rows")
+    return assemble(_groups(pd.DataFrame(rows), tables), metric=metric, x=x)
+
+
+def _groups(seeds: pd.DataFrame, tables: Sequence[Table]) -> tuple[Group, ...]:
+    places: dict[str, list[int]] = {}
+    for place, job in enumerate(seeds["job"]):
+        places.setdefault(job, []).append(place)
+    rows: list[dict[Any, Any]] = seeds.to_dict("records")
+    return tuple(_group([rows[k] for k in mine], [tables[k] for k in mine]) for mine in places.values())
+
+
+def _group(rows: Sequence[Mapping[Any, Any]], tables: Sequence[Table]) -> Group:
+    first, seeds, left_out = rows[0], [], []
+    for row, table in zip(rows, tables, strict=True):
+        if row["status"] == "failed":
+            left_out.append((int(row["seed"]), f"failed: {row.get('message') or 'see error.txt'}"))
+        elif not len(table) or np.isnan(table[RETURN]).all():
+            left_out.append((int(row["seed"]), f"{row['status']}, no finished episode"))
+        else:
+            where, message = str(row.get("directory", "")), str(row.get("message", ""))
+            seeds.append(Seed(int(row["seed"]), row["status"], table, int(row["total_steps"]), where, message))
+    if any(seed.finished for seed in seeds):
+        left_out += [(one.seed, f"{one.status}, drawn but not counted") for one in seeds if not one.finished]
     return Group(
         job=first["job"],
         env=first["env"],
         algorithm=first["algorithm"],
         label=first["label"],
         hyperparameters=first["hyperparameters"],
-        total_steps=int(first["total_steps"]),
+        total_steps=max(int(row["total_steps"]) for row in rows),
         config=first["config"],
-        statuses=Counter(rows["status"]),
+        statuses=Counter(row["status"] for row in rows),
         seeds=tuple(seeds),
+        left_out=tuple(left_out),
     )
 
 
 def varying(groups: Sequence[Group]) -> set[str]:
     """The config keys in which the groups differ, total_steps among them."""
-    keys = {key for group in groups for key in group.config}
-    return {key for key in keys if len({group.config.get(key) for group in groups}) > 1}
+    return set(naming.varying(group.config for group in groups))
 
 
-def settings(groups: tuple[Group, ...]) -> str:
+def settings(groups: Sequence[Group]) -> str:
     """What the groups of a panel share, for its title: the values' name, and what the environment changes."""
-    parts = [", ".join(dict.fromkeys(group.hyperparameters for group in groups))]
+    names = list(dict.fromkeys(group.hyperparameters for group in groups))
+    parts = [", ".join(names) if len(names) <= 3 else f"{len(names)} settings"]
     for key, usual, text in (
         ("env.append_time", False, "time appended"),
         ("env.timeout", "bootstrap", "time-outs terminal"),
     ):
-        if all(group.config.get(key, usual) != usual for group in groups):
+        if groups and all(group.config.get(key, usual) != usual for group in groups):
             parts.append(text)
-    return "; ".join(parts)
+    return "; ".join(filter(None, parts))
+
+
+__all__ = ["Data", "Group", "RecordsWarning", "Seed", "Study", "from_frame", "load_data", "settings", "varying"]

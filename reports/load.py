@@ -1,12 +1,15 @@
-"""Reads the records of runs into DataFrames: a row a seed, a row an iteration, or a row an episode.
+"""Reads the records of runs into DataFrames: one row per seed, per iteration, per episode or per evaluation.
 
-What the files hold is defined in pgbench/records.py. A run may still be going on: what it has written is
-read.
+What the files hold is defined in pgbench's records module. A run may still be going on: what it has written is read.
+What cannot be read is named in one warning, and the other runs are shown.
 """
 
-import io
-import os
-from collections.abc import Iterable, Mapping
+import json
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,201 +22,292 @@ from pgbench.runs.records import (
     CONFIG,
     EPISODES,
     EPISODES_FILE,
+    EVALUATIONS,
+    EVALUATIONS_FILE,
+    FORMAT,
     MEASUREMENTS,
     MEASUREMENTS_FILE,
-    METRICS,
     METRICS_FILE,
-    TIMES,
-    TIMES_FILE,
-    read_status,
+    PROVENANCE,
+    STATUS,
+    STATUSES,
 )
+from reports import naming
+from reports.curves import Table, Warn, read_csv, read_curves
+from reports.find import Directories, find_runs, roots
 
-Directories = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+COUNTS = ("iteration", "env_steps", "episodes", "terminated", "episode", "deterministic", "length")
+TEXTS = ("algorithm", "env", "hyperparameters", "job", "status", "label")
+UNKNOWN = "unknown"
+"""The status of a run whose status.json is lost or damaged."""
+SHOWN = 5
 
-# The slides' order, from the simplest to the most constrained; how people write the names.
-ALGORITHMS = {"reinforce": "REINFORCE", "vpg": "VPG", "npg": "NPG", "trpo": "TRPO"}
-NAMES = ("algorithm.name", "env.id", "hyperparameters.name")
-COUNTS = ("iteration", "env_steps", "episodes", "terminated")
+
+class RecordsWarning(UserWarning):
+    """A run, or a file of one, that could not be read."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """All runs found. `seeds`: `load_seeds`' rows; `problems`: what could not be read, one line each."""
+
+    seeds: pd.DataFrame
+    problems: list[str]
+    root: Path
+
+    def curves(self, track: Callable[[Sequence[Any]], Iterable[Any]] = iter) -> list[Table]:
+        """The metrics of each row of `seeds`."""
+        return read_curves([Path(path) for path in self.seeds["directory"]], self.root, self.problems.append, track)
 
 
 def load_runs(directories: Directories) -> pd.DataFrame:
-    """A row a record (one iteration of one seed), below one directory or several.
+    """One row per record (one iteration of one seed), below one directory or several.
 
-    Columns: those of `load_seeds`, those of metrics.csv (`pgbench.runs.records.METRICS`) and `seconds`.
-    `episode_return` is the mean of the last 100 finished episodes. Seeds without a record yet have no row.
-    Raises UserError.
+    Columns: those of `load_seeds` but for directory, config and provenance; those of metrics.csv
+    (`pgbench.runs.records.METRICS`, and whatever an algorithm of your own records); `seconds`. `episode_return` is the
+    mean of the last 100 finished episodes. Seeds without a record yet have no row. Warns (RecordsWarning) of what
+    cannot be read; raises UserError where there are no runs.
     """
-    return read_runs(load_seeds(directories))
+    study = read_study(directories)
+    frame = _join(study.seeds, [table_frame(table) for table in study.curves()])
+    _tell(study.problems)
+    return frame
 
 
 def load_episodes(directories: Directories) -> pd.DataFrame:
-    """A row a finished episode: the columns of `load_seeds` and `pgbench.runs.records.EPISODES`. Raises UserError."""
-    seeds = load_seeds(directories)
-    return _join(seeds, [_read(Path(path) / EPISODES_FILE, EPISODES) for path in seeds["directory"]])
+    """One row per finished training episode: `load_seeds`' columns and EPISODES of `pgbench.runs.records`. Raises
+    UserError."""
+    return _load(directories, EPISODES_FILE, EPISODES)
+
+
+def load_evaluations(directories: Directories) -> pd.DataFrame:
+    """One row per evaluated episode: `load_seeds`' columns and EVALUATIONS of `pgbench.runs.records`; no row where no
+    policy was evaluated. Raises UserError."""
+    return _load(directories, EVALUATIONS_FILE, EVALUATIONS)
 
 
 def load_seeds(directories: Directories) -> pd.DataFrame:
-    """A row a seed, whether it has records yet or not.
+    """One row per seed, whether it has records yet or not.
 
-    Columns: algorithm, env (Gymnasium id), hyperparameters (the name of the set), seed, job, status (pending,
-    running, done, diverged, failed), total_steps, label (names the job among those of its environment, e.g.
-    "TRPO, delta=0.01"), directory, config (flat, by dotted name), and a column a config key that varies
-    between the jobs, e.g. `hyperparameters.delta`. Raises UserError where there are no runs, or one run lies twice.
+    Columns: algorithm, env (Gymnasium id), hyperparameters (the name of the set), seed, job, status (pending, running,
+    done, diverged, failed; unknown where status.json is lost), total_steps, label (names the job among those of its
+    environment, e.g. "TRPO, delta=0.01"), directory, config (flat, by dotted name), message, provenance (a mapping per
+    process that wrote the run), and a column per config key that varies between the jobs, e.g.
+    `hyperparameters.delta`. Warns of what cannot be read; raises UserError where there are no runs, or one run lies in
+    two places.
     """
-    if isinstance(directories, str | os.PathLike):
-        directories = [directories]
-    found: dict[tuple[str, int], Path] = {}
+    study = read_study(directories)
+    _tell(study.problems)
+    return study.seeds
+
+
+def _load(directories: Directories, file: str, columns: Mapping[str, str]) -> pd.DataFrame:
+    study = read_study(directories)
+    frame = read_files(study.seeds, file, columns, study.problems.append)
+    _tell(study.problems)
+    return frame
+
+
+def _tell(problems: list[str]) -> None:
+    for problem in problems:
+        warnings.warn(problem, RecordsWarning, stacklevel=3)
+
+
+def read_study(directories: Directories) -> Study:
+    """Finds the runs and reads all but their tables. Raises UserError."""
+    problems: list[str] = []
     configs: dict[str, dict[str, Any]] = {}
-    for path in dict.fromkeys(seed.resolve() for root in directories for seed in _find(Path(root))):
+    found: dict[tuple[str, int], Path] = {}
+    totals: dict[tuple[str, int], int] = {}
+    origins: dict[tuple[str, int], list[Any]] = {}
+    parsed: dict[bytes, Any] = {}
+    waiting = 0
+    for path in find_runs(directories):
         job, seed = path.parent.name, int(path.name.removeprefix("seed-"))
         if (job, seed) in found:
             raise UserError(f"{job}, seed {seed} lies in two places, give only one: {found[job, seed]} and {path}")
-        found[job, seed] = path
-        if job not in configs:
-            configs[job] = _config(path / CONFIG)
-    varying = _varying(configs)
-    labels = _labels(configs, varying)
-    order = sorted(found, key=lambda run: (_rank(configs[run[0]], varying), run))
-    rows = [_row(job, seed, found[job, seed], configs[job], labels[job]) for job, seed in order]
-    for row in rows:
-        row.update({key: row["config"].get(key) for key in varying})
-    return pd.DataFrame(rows)
-
-
-def read_runs(seeds: pd.DataFrame) -> pd.DataFrame:
-    """The records of the seeds of `load_seeds`, as `load_runs` gives them."""
-    frames = []
-    for path in map(Path, seeds["directory"]):
-        metrics, times = _read(path / METRICS_FILE, METRICS), _read(path / TIMES_FILE, TIMES)
-        seconds = dict(zip(times["iteration"], times["seconds"], strict=True))
-        metrics["seconds"] = metrics["iteration"].map(seconds).astype(float)
-        frames.append(metrics)
-    return _join(seeds, frames)
-
-
-def read_measurements(seeds: pd.DataFrame) -> pd.DataFrame:
-    """What `measure=...` measured of the seeds of `load_seeds`: a row a number, `pgbench.runs.records.MEASUREMENTS`."""
-    frames = []
-    for path in map(Path, seeds["directory"]):
-        file = path / MEASUREMENTS_FILE
-        table = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=list(MEASUREMENTS))
-        frames.append(table.astype({"subject": str, "distance": float, "quantity": str, "value": float}))
-    return _join(seeds, frames)
-
-
-def _find(root: Path) -> list[Path]:
-    if not root.is_dir():
-        raise UserError(f"{root}: no such directory")
-    seeds = sorted(path.parent for path in root.rglob(CONFIG) if _is_seed(path.parent.resolve().name))
-    if not seeds:
-        raise UserError(
-            f"{root}: no runs below it (looked for */seed-<k>/{CONFIG}); "
-            f"`python -m pgbench output_dir={root}` writes some"
+        if not (path / CONFIG).exists() and not _begun(path / METRICS_FILE):
+            waiting += 1  # a sweep marks its runs as pending before it writes them
+            continue
+        try:
+            config, total, origin = _config(path / CONFIG, parsed)
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        if configs.setdefault(job, config) != config:
+            problems.append(f"{path / CONFIG}: not the config of the other seeds of {job}; this run is left out")
+            continue
+        found[job, seed], totals[job, seed], origins[job, seed] = path, total, origin
+    if not found:
+        none = f"{roots(directories)[0]}: none of its {waiting} runs has begun yet"
+        raise UserError(f"{problems[0]}; no run is left" if problems else none)
+    labels = naming.labels(configs)
+    known = (naming.NAME, naming.ENV, naming.SET, naming.STEPS)
+    varying = [key for key in naming.varying(configs.values()) if key not in known]
+    ranks = {job: naming.order(config, (*varying, naming.STEPS)) for job, config in configs.items()}
+    rows = []
+    for job, seed in sorted(found, key=lambda run: (ranks[run[0]], run)):
+        path, config = found[job, seed], configs[job]
+        algorithm, env, hyperparameters = (config[key] for key in known[:3])
+        status = read_status(path, problems.append)
+        rows.append(
+            {
+                "algorithm": algorithm,
+                "env": env,
+                "hyperparameters": hyperparameters,
+                "seed": seed,
+                "job": job,
+                "status": status["status"],
+                "total_steps": totals[job, seed],
+                "label": labels[job],
+                "directory": str(path),
+                "config": config,
+                "message": str(status.get("message") or ""),
+                "provenance": origins[job, seed] or _provenance(path / PROVENANCE, problems.append),
+                **{key: config.get(key) for key in varying},
+            }
         )
-    return seeds
+    return Study(pd.DataFrame(rows), problems, roots(directories)[0])
 
 
-def _is_seed(name: str) -> bool:
-    return name.startswith("seed-") and name.removeprefix("seed-").isdecimal()
+def _config(path: Path, parsed: dict[bytes, Any]) -> tuple[dict[str, Any], int, list[Any]]:
+    """A run's config, flat; its total_steps; its provenance where version 0.1.0 wrote it. Raises UserError.
 
-
-def _config(path: Path) -> dict[str, Any]:
-    """The config of a job, flat. Its hash names the job, so all its seeds share it and one is read."""
+    Runs of one job differ in their seed alone, so most files have been parsed already.
+    """
     try:
-        config = _flat(yaml.load(path.read_text(), yaml.CSafeLoader)["config"])
-        return {**{key: config[key] for key in (*NAMES, "total_steps")}, **config}
-    except (yaml.YAMLError, KeyError, TypeError, ValueError):
-        raise UserError(f"{path}: not the config of a run (needs config.{', config.'.join(NAMES)})") from None
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = tuple(value) if isinstance(value, list) else value
-    return flat
-
-
-def _varying(configs: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The keys with more than one value; the three names have columns of their own."""
-    keys = dict.fromkeys(key for config in configs.values() for key in config)
-    known = (*NAMES, "total_steps")
-    return [key for key in keys if key not in known and len({config.get(key) for config in configs.values()}) > 1]
-
-
-def _labels(configs: Mapping[str, Mapping[str, Any]], varying: list[str]) -> dict[str, str]:
-    """Names each job by its algorithm and, where needed, the set of values or the values that differ."""
-    labels = {}
-    for job, config in configs.items():
-        rivals = [one for one in configs.values() if all(one[key] == config[key] for key in NAMES[:2])]
-        twins = [one for one in rivals if one[NAMES[2]] == config[NAMES[2]]]
-        parts = [algorithm_name(config["algorithm.name"])]
-        if len(twins) < len(rivals):
-            parts.append(config[NAMES[2]])
-        for key in (*varying, "total_steps"):
-            if len({one.get(key) for one in twins}) > 1:
-                parts.append(f"{key.rpartition('.')[2]}={_show(config.get(key))}")
-        labels[job] = ", ".join(parts)
-    return labels
-
-
-def algorithm_name(algorithm: str) -> str:
-    """The name as people write it: REINFORCE, VPG, NPG, TRPO."""
-    return ALGORITHMS.get(algorithm, algorithm.upper())
-
-
-def _show(value: Any) -> str:
-    if isinstance(value, tuple):
-        return "-".join(map(_show, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _rank(config: Mapping[str, Any], varying: list[str]) -> tuple[Any, ...]:
-    """Sorts by environment, algorithm, name of the values, then the values themselves, numbers as numbers."""
-    algorithm = config["algorithm.name"]
-    place = list(ALGORITHMS).index(algorithm) if algorithm in ALGORITHMS else len(ALGORITHMS)
-    values = [config.get(key) for key in (*varying, "total_steps")]
-    numbers = [(0, value, "") if isinstance(value, int | float) else (1, 0, str(value)) for value in values]
-    return config["env.id"], place, algorithm, config["hyperparameters.name"], numbers
-
-
-def _row(job: str, seed: int, path: Path, config: Mapping[str, Any], label: str) -> dict[str, Any]:
-    algorithm, env, hyperparameters = (config[key] for key in NAMES)
-    return {
-        "algorithm": algorithm,
-        "env": env,
-        "hyperparameters": hyperparameters,
-        "seed": seed,
-        "job": job,
-        "status": read_status(path)["status"],
-        "total_steps": config["total_steps"],
-        "label": label,
-        "directory": str(path),
-        "config": config,
-    }
-
-
-def _read(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
-    """A table without its torn last line: one that lacks its line end, or cells."""
-    try:
-        lines = path.read_bytes().split(b"\n")[:-1]
+        data = path.read_bytes()
     except FileNotFoundError:
-        lines = []
-    if lines and lines[-1].count(b",") < lines[0].count(b","):
-        lines.pop()
-    if not lines:
-        lines = [",".join(columns).encode()]
+        raise UserError(f"{path}: missing; this run is left out") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); this run is left out") from None
+    key = re.sub(rb"(?m)^seed: \d+$", b"", data, count=1)
+    if key not in parsed:
+        parsed[key] = _parse(path, data)
+    if isinstance(parsed[key], str):
+        raise UserError(f"{path}: {parsed[key]}; this run is left out")
+    result: tuple[dict[str, Any], int, list[Any]] = parsed[key]
+    return result
+
+
+def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], int, list[Any]] | str:
+    names = (naming.NAME, naming.ENV, naming.SET)
     try:
-        table = pd.read_csv(io.BytesIO(b"\n".join(lines)), dtype=float)
-        return table.reindex(columns=list(columns)).astype({name: "int64" for name in COUNTS if name in columns})
-    except ValueError as error:
-        raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())})") from None
+        run = yaml.load(data.decode(), yaml.CSafeLoader)
+        written = run.get("format", 1)
+        if not isinstance(written, int) or written > FORMAT:
+            return f"format {written}, this version reads up to {FORMAT}: update pgbench"
+        config = naming.flat(run["config"])
+        config = {**{key: config[key] for key in names}, **config}
+        total = run["total_steps"] if naming.STEPS in run else config[naming.STEPS]
+        return config, int(total), [run["provenance"]] if "provenance" in run else []
+    except (yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError, ValueError):
+        return f"not the config of a run (needs config.{', config.'.join(names)}, total_steps)"
+
+
+def read_status(directory: Path, warn: Warn) -> dict[str, Any]:
+    """status.json; pending before there is one, unknown where it is lost or damaged."""
+    path = directory / STATUS
+    try:
+        data = json.loads(path.read_bytes())
+        if data["status"] not in STATUSES:
+            raise ValueError
+        return dict(data)
+    except FileNotFoundError:
+        if not _begun(directory / METRICS_FILE):
+            return {"status": "pending"}
+        warn(f"{path}: missing; the run's records are shown")
+    except OSError as error:
+        warn(f"{path}: cannot be read ({error.strerror}); the run's records are shown")
+    except (ValueError, KeyError, TypeError):
+        warn(f"{path}: damaged; the run's records are shown")
+    return {"status": UNKNOWN}
+
+
+def _begun(metrics: Path) -> bool:
+    """Whether there is a record below the head of the table."""
+    try:
+        return metrics.read_bytes().count(b"\n") > 1
+    except OSError:
+        return False
+
+
+def _provenance(path: Path, warn: Warn) -> list[Any]:
+    """What each process that wrote the run told of itself; a torn last line is dropped."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError:
+        return []
+    found = []
+    for number, line in enumerate(filter(None, lines[:-1]), 1):
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            warn(f"{path}: line {number} is damaged and left out")
+    return found
+
+
+def read_files(seeds: pd.DataFrame, file: str, columns: Mapping[str, str], warn: Warn) -> pd.DataFrame:
+    """One of the other tables of all seeds, with their identity beside each row."""
+
+    def read(path: Path, row: Any) -> pd.DataFrame:
+        return read_csv(path, tuple(columns), warn).reindex(columns=list(columns))
+
+    frame = _gather(seeds, file, tuple(columns), read)
+    return frame.astype({name: "int64" for name in COUNTS if name in columns})
+
+
+def read_measurements(seeds: pd.DataFrame, warn: Warn) -> pd.DataFrame:
+    """What was measured of policies: one row per number, MEASUREMENTS of `pgbench.runs.records`, `env_steps` first.
+
+    Version 0.1.0 measured the last policy alone, without that column: there it is the run's total_steps.
+    """
+    names = ("env_steps", *(name for name in MEASUREMENTS if name != "env_steps"))
+
+    def read(path: Path, row: Any) -> pd.DataFrame:
+        first = path.read_bytes().partition(b"\n")[0].decode(errors="replace").split(",")
+        table = read_csv(path, tuple(first), warn, text=("subject", "quantity"))
+        if "env_steps" not in table:
+            table.insert(0, "env_steps", float(row.total_steps))
+        return table.reindex(columns=list(names))
+
+    return _gather(seeds, MEASUREMENTS_FILE, names, read)
+
+
+def _gather(
+    seeds: pd.DataFrame, file: str, columns: Sequence[str], read: Callable[[Path, Any], pd.DataFrame]
+) -> pd.DataFrame:
+    """The file of each seed that has it."""
+    places, frames = [], []
+    for place, row in enumerate(seeds.itertuples()):
+        path = Path(str(row.directory)) / file
+        if path.exists():
+            places.append(place)
+            frames.append(read(path, row))
+    if not frames:
+        frames = [pd.DataFrame({name: pd.Series(dtype=float) for name in columns})]
+        places = [0]
+    return _join(seeds.iloc[places], frames)
+
+
+def table_frame(table: Table) -> pd.DataFrame:
+    """A run's Table as a DataFrame, counts as integers."""
+    frame = pd.DataFrame({name: np.array(table[name]) for name in table.columns})
+    return frame.astype({name: "int64" for name in COUNTS if name in frame})
 
 
 def _join(seeds: pd.DataFrame, frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Each seed's identity beside each of its rows."""
+    """Each seed's identity beside each of its rows; texts as categories, which are small."""
     which = np.repeat(np.arange(len(frames)), [len(frame) for frame in frames])
-    identity = seeds.drop(columns=["directory", "config"]).iloc[which].reset_index(drop=True)
-    return pd.concat([identity, pd.concat(frames, ignore_index=True)], axis=1)
+    left = seeds.drop(columns=["directory", "config", "message", "provenance"])
+    left = left.astype(dict.fromkeys(TEXTS, "category")).iloc[which].reset_index(drop=True)
+    full = [frame for frame in frames if len(frame)] or frames[:1]
+    return pd.concat([left, pd.concat(full, ignore_index=True)], axis=1)
+
+
+def summarise(problems: list[str]) -> list[str]:
+    """The first problems, and how many more there are: a report prints no more lines than are read."""
+    more = len(problems) - SHOWN
+    kinds = Counter(problem.rpartition(": ")[2] for problem in problems[SHOWN:])
+    rest = [f"{more} more like these, e.g. {next(iter(kinds))}; all are listed in index.html"] if more > 0 else []
+    return [*problems[:SHOWN], *rest]

@@ -6,6 +6,12 @@ from typing import NamedTuple
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 COMPARABLE = "training return, trailing 100 episodes"
+EVALUATED = (
+    "stochastic evaluation, 10 episodes",
+    "deterministic evaluation",
+    "evaluation, 20 episodes",
+)
+"""Protocols of evaluations: laid over ours, never over training returns."""
 
 
 class Published(NamedTuple):
@@ -22,11 +28,9 @@ class Published(NamedTuple):
     protocol: str
 
 
-def load_published(pairs: set[tuple[str, str]]) -> tuple[Published, ...]:
-    """The rows of the given (environment id, algorithm) pairs that measured what `episode_return` measures.
-
-    Evaluations, deterministic or not, are another quantity and are left out.
-    """
+def load_published(pairs: set[tuple[str, str]], evaluated: bool = False) -> tuple[Published, ...]:
+    """The rows of the given (environment id, algorithm) pairs that measured what `episode_return` measures, or with
+    `evaluated` those that evaluated policies: another quantity, laid over evaluations alone."""
     with open(PUBLISHED, newline="") as file:
         rows = [
             Published(
@@ -42,11 +46,13 @@ def load_published(pairs: set[tuple[str, str]]) -> tuple[Published, ...]:
             )
             for row in csv.DictReader(file)
         ]
-    return tuple(row for row in rows if (row.env, row.algorithm) in pairs and row.protocol == COMPARABLE)
+    protocols = (COMPARABLE, *EVALUATED) if evaluated else (COMPARABLE,)
+    return tuple(row for row in rows if (row.env, row.algorithm) in pairs and row.protocol in protocols)
 
 
 def sources(rows: tuple[Published, ...]) -> str:
     """One sentence for the caption; empty without rows."""
+    rows = tuple(row for row in rows if row.protocol == COMPARABLE)
     if not rows:
         return ""
     names = "; ".join(dict.fromkeys(row.source for row in rows))

@@ -125,17 +125,17 @@ def _study(told: Mapping[str, Any]) -> Study:
 
 
 def expected_best(values: ArrayLike, maximize: bool = True) -> Array:
-    """Expected best of n trials drawn from N values with replacement, for n = 1 ... N: [N] -> [N].
+    """Expected best of n trials drawn from N values with replacement, for n = 1 ... N: [N, ...] -> [..., N].
 
     E[max of n] = sum_i v_(i) ((i / N)^n - ((i - 1) / N)^n), v_(1) <= ... <= v_(N)  (Dodge et al. 2019, "Show Your
     Work", arXiv 1909.03004, equation 4); the least of n by the same of -v. It takes the trials for exchangeable: those
     of a sampler that learns are not, so that it says what a random search over the same trials would expect.
     """
-    ordered = np.sort(np.asarray(values, float) * (1 if maximize else -1))
+    ordered = np.sort(np.asarray(values, float) * (1 if maximize else -1), axis=0)
     count = len(ordered)
     n, i = np.arange(1, count + 1)[:, None], np.arange(1, count + 1)[None, :]
     weights = (i / count) ** n - ((i - 1) / count) ** n
-    expected: Array = weights @ ordered
+    expected: Array = np.moveaxis(ordered, 0, -1) @ weights.T
     return expected if maximize else -expected
 
 

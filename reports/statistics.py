@@ -1,17 +1,22 @@
-"""Statistics over seeds, as pure functions of arrays. S seeds, G grid points, R records of one seed.
+"""Statistics over seeds, as pure functions of arrays. S seeds, G grid points, R records of one seed, M tasks.
 
-Sources: Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice" (arXiv
-2108.13264); Patterson et al. 2024, "Empirical Design in Reinforcement Learning" (JMLR 25): intervals, not
-standard errors.
+The seed is the unit of replication. Intervals are those that hold their level with few seeds: Student's for means,
+order statistics for medians, a score interval for probabilities; `python -m tests.reports.coverage` measures them all.
+
+Sources: Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice" (arXiv 2108.13264),
+whose rliable defines the aggregates; Patterson et al. 2024, "Empirical Design in Reinforcement Learning" (JMLR 25).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
 Array = NDArray[np.float64]
+FEW = 5
+"""With fewer seeds than this, figures say that there are too few."""
 
 
 class Interval(NamedTuple):
@@ -19,6 +24,9 @@ class Interval(NamedTuple):
 
     low: Any
     high: Any
+
+
+# Summaries: [S, ...] -> [...].
 
 
 def mean(values: ArrayLike) -> Any:
@@ -34,9 +42,9 @@ def median(values: ArrayLike) -> Any:
 def iqm(values: ArrayLike) -> Any:
     """Interquartile mean: [S, ...] -> [...].
 
-    The mean of what is left after dropping the floor(S / 4) smallest and as many largest (Agarwal et al.
-    2021; their rliable uses `scipy.stats.trim_mean(x, 0.25)`, the same rule). On one task it can hide
-    failures: read it beside the mean and the seeds.
+    The mean of what is left after dropping the floor(S / 4) smallest and as many largest (Agarwal et al. 2021; their
+    rliable uses `scipy.stats.trim_mean(x, 0.25)`, the same rule). On one task it can hide failures: read it beside
+    the mean and the seeds.
     """
     ordered = np.sort(np.asarray(values, dtype=float), axis=0)
     cut = len(ordered) // 4
@@ -50,9 +58,165 @@ def geometric_mean(values: ArrayLike) -> Any:
     return np.exp(np.mean(np.log(np.asarray(values, dtype=float)), axis=0))
 
 
-def difference_of_means(ours: ArrayLike, theirs: ArrayLike) -> float:
-    """Mean over seeds of ours [S] less that of theirs [S']."""
-    return float(mean(ours) - mean(theirs))
+def optimality_gap(values: ArrayLike, goal: float = 1.0) -> Any:
+    """goal - mean over seeds of min(x, goal): what is missing to the goal, overshoot not counted (Agarwal et al.
+    2021): [S, ...] -> [...]."""
+    return goal - np.minimum(np.asarray(values, dtype=float), goal).mean(axis=0)
+
+
+def difference_of_means(ours: ArrayLike, theirs: ArrayLike) -> Any:
+    """Mean over seeds of ours [S, ...] less that of theirs [S', ...]: [...]."""
+    return mean(ours) - mean(theirs)
+
+
+def probability_of_improvement(ours: ArrayLike, theirs: ArrayLike) -> Any:
+    """P(X > Y) + P(X = Y) / 2 for a seed X of ours [S, ...] and a seed Y of theirs [S', ...] (Mann-Whitney U / (S S')).
+
+    Agarwal et al. 2021, section 4.3. 1/2 is no difference.
+    """
+    x, y = np.asarray(ours, dtype=float)[:, None], np.asarray(theirs, dtype=float)[None, :]
+    return np.mean((x > y) + 0.5 * (x == y), axis=(0, 1))
+
+
+# Intervals over the seeds of one job.
+
+
+def student(level: float, freedom: ArrayLike) -> Any:
+    """The (1 + level) / 2 quantile of Student's t with `freedom` degrees, [...]."""
+    return special.stdtrit(freedom, (1 + level) / 2)
+
+
+def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
+    """Student's interval of the mean: xbar +- t_{S-1} s / sqrt(S): [S, ...] -> ends [...] (Student 1908).
+
+    Exact for normal seeds and close to its level for the skewed ones of this field, where the percentile bootstrap
+    of three seeds covers 3 times in 4. NaN with fewer than two seeds: one seed shows no spread.
+    """
+    array = np.asarray(values, dtype=float)
+    center, half = array.mean(axis=0), _half(array, level)
+    return Interval(center - half, center + half)
+
+
+def _half(array: Array, level: float) -> Any:
+    seeds = len(array)
+    if seeds < 2:
+        return np.full(array.shape[1:], np.nan)
+    return student(level, seeds - 1) * array.std(axis=0, ddof=1) / np.sqrt(seeds)
+
+
+def geometric_mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
+    """Student's interval of the mean of log x, back through exp: [S, ...] -> ends [...]; x > 0."""
+    low, high = mean_interval(np.log(np.asarray(values, dtype=float)), level)
+    return Interval(np.exp(low), np.exp(high))
+
+
+def iqm_interval(values: ArrayLike, level: float = 0.95) -> Interval:
+    """Interval of the interquartile mean by its winsorised variance: [S, ...] -> ends [...].
+
+    IQM +- t_{h-1} s_w sqrt((S-1) / (h (h-1))), h = S - 2 floor(S/4) the seeds that are left, s_w the standard
+    deviation after the dropped ones take the value of their nearest neighbour (Tukey and McLaughlin 1963).
+    With fewer than four seeds nothing is dropped and it is Student's.
+    """
+    ordered = np.sort(np.asarray(values, dtype=float), axis=0)
+    seeds, cut = len(ordered), len(ordered) // 4
+    left = seeds - 2 * cut
+    center = iqm(ordered)
+    if left < 2:
+        nothing = np.full_like(np.asarray(center), np.nan)
+        return Interval(nothing, nothing)
+    winsorised = np.clip(ordered, ordered[cut], ordered[seeds - 1 - cut])
+    half = student(level, left - 1) * winsorised.std(axis=0, ddof=1) * np.sqrt((seeds - 1) / (left * (left - 1)))
+    return Interval(center - half, center + half)
+
+
+def median_interval(lowest: ArrayLike, highest: ArrayLike | None = None, level: float = 0.95) -> Interval:
+    """The interval between two order statistics, which covers the median whatever the distribution: [S] -> scalars.
+
+    [x_(k), x_(S+1-k)] with the largest k such that P(Binomial(S, 1/2) < k) <= (1 - level) / 2. With fewer than six
+    seeds no interval of 95% exists: the ends are -infinity and infinity. A seed known only to lie between two values
+    (a censored one) is given as `lowest` and `highest`; the interval then covers whichever is true.
+    """
+    low = np.sort(np.asarray(lowest, dtype=float))
+    high = low if highest is None else np.sort(np.asarray(highest, dtype=float))
+    seeds = len(low)
+    place = int(np.sum(special.bdtr(np.arange(seeds // 2 + 1), seeds, 0.5) <= (1 - level) / 2)) if seeds else 0
+    if not place:
+        return Interval(-np.inf, np.inf)
+    return Interval(float(low[place - 1]), float(high[seeds - place]))
+
+
+def tolerance_interval(values: ArrayLike, share: float = 0.9, level: float = 0.95) -> tuple[Interval, float]:
+    """An interval that holds a `share` of all runs there could be, for the spread of runs: [S] -> ends, confidence.
+
+    [x_(k), x_(S+1-k)] with the largest k whose confidence, P(Binomial(S, share) <= S - 2k), is at least `level`
+    (Wilks 1941; Patterson et al. 2024, section 4.3). With few seeds it is their range, and the confidence that is
+    given back is below `level`: 14% for a share of 0.9 and five seeds.
+    """
+    ordered = np.sort(np.asarray(values, dtype=float))
+    seeds = len(ordered)
+    if seeds < 2:
+        return Interval(np.nan, np.nan), 0.0
+    cuts = np.arange(1, seeds // 2 + 1)
+    confidence = special.bdtr(seeds - 2 * cuts, seeds, share)
+    place = max(int(np.sum(confidence >= level)), 1)
+    return Interval(float(ordered[place - 1]), float(ordered[seeds - place])), float(confidence[place - 1])
+
+
+def difference_interval(ours: ArrayLike, theirs: ArrayLike, level: float = 0.95) -> Interval:
+    """Welch's interval of mean(ours) - mean(theirs), seeds unpaired: [S, ...], [S', ...] -> ends [...].
+
+    Student's t with (a + b)^2 / (a^2/(S-1) + b^2/(S'-1)) degrees of freedom, a and b the squared standard errors
+    (Welch 1947). NaN where either has fewer than two seeds.
+    """
+    x, y = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)
+    center = np.asarray(difference_of_means(x, y))
+    if min(len(x), len(y)) < 2:
+        return Interval(np.full_like(center, np.nan), np.full_like(center, np.nan))
+    a, b = x.var(axis=0, ddof=1) / len(x), y.var(axis=0, ddof=1) / len(y)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        freedom = (a + b) ** 2 / (a**2 / (len(x) - 1) + b**2 / (len(y) - 1))
+    half = np.where(a + b > 0, student(level, np.where(a + b > 0, freedom, 1)) * np.sqrt(a + b), 0.0)
+    return Interval(center - half, center + half)
+
+
+def paired_interval(ours: ArrayLike, theirs: ArrayLike, level: float = 0.95) -> Interval:
+    """Student's interval of the mean of ours - theirs, seed by seed: [S, ...] twice -> ends [...].
+
+    Narrower than the unpaired one only where equal seeds make runs alike (the same initial policy, say).
+    """
+    return mean_interval(np.asarray(ours, dtype=float) - np.asarray(theirs, dtype=float), level)
+
+
+def probability_interval(ours: ArrayLike, theirs: ArrayLike, level: float = 0.95) -> Interval:
+    """Interval of the probability of improvement p by its score: [S, ...], [S', ...] -> ends [...].
+
+    All p with |p - p_observed| <= z sqrt(V(p)),
+    V(p) = p (1 - p) (1 + N (1 - p) / (2 - p) + N p / (1 + p)) / (S S'), N = (S + S') / 2 - 1
+    (Newcombe 2006, method 5). It stays within [0, 1] and has a width where all seeds of one beat all of the other.
+    """
+    x, y = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)
+    observed = np.asarray(probability_of_improvement(x, y), dtype=float)
+    if min(len(x), len(y)) < 2:
+        return Interval(np.full_like(observed, np.nan), np.full_like(observed, np.nan))
+    pairs, extra = len(x) * len(y), (len(x) + len(y)) / 2 - 1
+    z = special.ndtri((1 + level) / 2)
+
+    def inside(p: Array) -> Any:
+        spread = p * (1 - p) * (1 + extra * (1 - p) / (2 - p) + extra * p / (1 + p)) / pairs
+        return np.abs(p - observed) <= z * np.sqrt(spread)
+
+    ends = []
+    for far in (np.zeros_like(observed), np.ones_like(observed)):
+        near, edge = observed.copy(), far
+        for _ in range(50):
+            middle = (near + edge) / 2
+            ok = inside(middle)
+            near, edge = np.where(ok, middle, near), np.where(ok, edge, middle)
+        ends.append(near)
+    return Interval(ends[0], ends[1])
+
+
+# Bootstrap.
 
 
 def bootstrap_ci(
@@ -64,32 +228,99 @@ def bootstrap_ci(
 ) -> Interval:
     """Percentile bootstrap interval of `statistic(*samples)` over seeds (Efron 1979; Agarwal et al. 2021).
 
-    Each sample is [S_i, ...]: its seeds are redrawn with replacement, apart from the other samples',
-    `resamples` times; the interval's ends, [...], are the (1 - level)/2 and (1 + level)/2 quantiles of the
-    statistic (an observed one, so that infinity is allowed). A curve [S, G] is resampled as a whole, all grid
-    points at once. The same call gives the same numbers. NaN with fewer than two seeds: one seed shows no
-    spread. With few seeds such an interval is too narrow (of width 0 where all of them agree).
+    Each sample is [S_i, ...]: its seeds are redrawn with replacement, apart from the other samples', `resamples`
+    times; the ends, [...], are the (1 - level)/2 and (1 + level)/2 quantiles of the statistic (an observed one, so
+    that infinity is allowed). `statistic` reduces axis 0 of arrays of any shape. The same call gives the same numbers.
+    NaN with fewer than two seeds. Too narrow with few seeds: the suite draws it nowhere, it is here to compare.
     """
     arrays = [np.asarray(sample, dtype=float) for sample in samples]
     if min(len(array) for array in arrays) < 2:
         nothing = np.full_like(np.asarray(statistic(*arrays), dtype=float), np.nan)
         return Interval(nothing, nothing)
     rng = np.random.default_rng(seed)
-    draws = [rng.integers(len(array), size=(resamples, len(array))) for array in arrays]
-    statistics = np.stack(
-        [statistic(*(array[draw[k]] for array, draw in zip(arrays, draws, strict=True))) for k in range(resamples)]
-    )
+    draws = [rng.integers(len(array), size=(len(array), resamples)) for array in arrays]
+    statistics = statistic(*(array[draw] for array, draw in zip(arrays, draws, strict=True)))
     low, high = np.quantile(statistics, [(1 - level) / 2, (1 + level) / 2], axis=0, method="inverted_cdf")
     return Interval(low, high)
 
 
-def align(env_steps: ArrayLike, values: ArrayLike, grid: ArrayLike, until: float = np.inf) -> Array:
-    """A seed's curve on a common grid of environment steps, the last value carried forward: [R], [R], [G] ->
-    [G].
+def stratified_bootstrap(
+    statistic: Callable[[list[Array]], Any],
+    tasks: Sequence[ArrayLike],
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+    expand: bool = True,
+) -> Interval:
+    """Bootstrap interval of a statistic over tasks, each task's seeds redrawn within it: M arrays [S_m] -> ends [...].
 
-    y(g) = x_r with the largest r such that env_steps_r <= g and x_r is a number. NaN before the first such
-    record, and after `until` (the last step of a seed that is still running). Seeds that collect whole
-    episodes take different numbers of steps an iteration, so records cannot be compared by their place.
+    `statistic` takes the M arrays [S_m, ...] and reduces their axis 0. Percentiles of rliable's stratified bootstrap
+    with `expand=False`. With few seeds those are too narrow, for redrawing S seeds shows (S - 1) / S of the variance;
+    `expand` takes the quantiles Phi(-+ sqrt(S/(S-1)) t) instead, t Student's with sum (S_m - 1) degrees of freedom
+    and S the fewest seeds (Hesterberg 2015, expanded percentile). NaN with fewer than two seeds.
+    """
+    arrays = [np.asarray(task, dtype=float) for task in tasks]
+    fewest = min((len(array) for array in arrays), default=0)
+    if fewest < 2:
+        return Interval(np.nan, np.nan)
+    rng = np.random.default_rng(seed)
+    drawn = [array[rng.integers(len(array), size=(len(array), resamples))] for array in arrays]
+    tail = (1 - level) / 2
+    if expand:
+        freedom = sum(len(array) - 1 for array in arrays)
+        tail = special.ndtr(-np.sqrt(fewest / (fewest - 1)) * student(level, freedom))
+    low, high = np.quantile(statistic(drawn), [tail, 1 - tail], axis=0)
+    return Interval(low, high)
+
+
+# Over tasks: M arrays [S_m] of normalised scores -> scalar (or [S_m, K] -> [K]).
+
+
+def task_mean(tasks: Sequence[ArrayLike]) -> Any:
+    """The mean over tasks of the mean over seeds."""
+    return np.mean([mean(task) for task in tasks], axis=0)
+
+
+def task_median(tasks: Sequence[ArrayLike]) -> Any:
+    """The median over tasks of the mean over seeds."""
+    return np.median([mean(task) for task in tasks], axis=0)
+
+
+def task_iqm(tasks: Sequence[ArrayLike]) -> Any:
+    """The interquartile mean of all seeds of all tasks, pooled."""
+    return iqm(np.concatenate([np.asarray(task, dtype=float) for task in tasks]))
+
+
+def task_optimality_gap(tasks: Sequence[ArrayLike]) -> Any:
+    """The mean over tasks of the gap to a score of 1."""
+    return np.mean([optimality_gap(task) for task in tasks], axis=0)
+
+
+def performance_profile(tasks: Sequence[ArrayLike], levels: ArrayLike) -> Array:
+    """The mean over tasks of the share of seeds with a score above each level: M arrays [S_m], [L] -> [L].
+
+    Run-score distribution of Agarwal et al. 2021, section 4.2; of arrays [S_m, K]: [K, L].
+    """
+    points = np.asarray(levels, dtype=float)
+    return np.asarray(
+        np.mean([(np.asarray(task, dtype=float)[..., None] > points).mean(axis=0) for task in tasks], axis=0)
+    )
+
+
+def improvement_over_tasks(ours: Sequence[ArrayLike], theirs: Sequence[ArrayLike]) -> Any:
+    """The mean over tasks of the probability of improvement (rliable's `probability_of_improvement`)."""
+    return np.mean([probability_of_improvement(x, y) for x, y in zip(ours, theirs, strict=True)], axis=0)
+
+
+# Of one seed's curve.
+
+
+def align(env_steps: ArrayLike, values: ArrayLike, grid: ArrayLike, until: float = np.inf) -> Array:
+    """A seed's curve on a common grid of environment steps, the last value carried forward: [R], [R], [G] -> [G].
+
+    y(g) = x_r with the largest r such that env_steps_r <= g and x_r is a number. NaN before the first such record, and
+    after `until`, the last step the records speak of. Seeds that collect whole episodes take different numbers of
+    steps an iteration, so records cannot be compared by their place.
     """
     steps, points, known = np.asarray(env_steps, float), np.asarray(grid, float), np.asarray(values, float)
     finite = ~np.isnan(known)
@@ -101,16 +332,100 @@ def align(env_steps: ArrayLike, values: ArrayLike, grid: ArrayLike, until: float
     return curve
 
 
+def area_under_curve(env_steps: ArrayLike, values: ArrayLike, end: float) -> float:
+    """The integral of a seed's curve from its first value to `end`, each value held until the next: [R], [R] -> scalar.
+
+    Units: return x environment steps.
+    """
+    steps, points = np.asarray(env_steps, dtype=float), np.asarray(values, dtype=float)
+    known = ~np.isnan(points) & (steps <= end)
+    if not known.any():
+        return np.nan
+    return float(np.sum(points[known] * np.diff(np.append(steps[known], end))))
+
+
+def average(env_steps: ArrayLike, values: ArrayLike, end: float) -> float:
+    """The area under the curve over its length: the mean return over training, [R], [R] -> scalar."""
+    steps, points = np.asarray(env_steps, dtype=float), np.asarray(values, dtype=float)
+    known = ~np.isnan(points) & (steps <= end)
+    if not known.any():
+        return np.nan
+    length = end - steps[known][0]
+    return area_under_curve(steps, points, end) / length if length > 0 else float(points[known][-1])
+
+
+def best(env_steps: ArrayLike, values: ArrayLike, end: float) -> float:
+    """The largest value up to `end`: [R], [R] -> scalar. The largest of many noisy numbers is too high: never compare
+    it with a final one."""
+    points = np.asarray(values, dtype=float)[np.asarray(env_steps, dtype=float) <= end]
+    return float(np.nanmax(points)) if np.isfinite(points).any() else np.nan
+
+
 def steps_to_threshold(env_steps: ArrayLike, returns: ArrayLike, threshold: float) -> float:
     """min {env_steps_r : return_r >= threshold}, infinity where no record reaches it: [R], [R] -> scalar."""
     steps = np.asarray(env_steps, dtype=float)[np.asarray(returns, dtype=float) >= threshold]
     return float(steps.min()) if len(steps) else np.inf
 
 
-def probability_of_improvement(ours: ArrayLike, theirs: ArrayLike) -> float:
-    """P(X > Y) + P(X = Y) / 2 for a seed X of ours [S] and a seed Y of theirs [S'] (Mann-Whitney U / (S S')).
+def censored_median(times: ArrayLike, ends: ArrayLike) -> float:
+    """The median of times of which some are known only to be larger than the seed's end: [S], [S] -> scalar.
 
-    Agarwal et al. 2021, section 4.3. 1/2 is no difference.
+    The first time t at which Kaplan and Meier's survival, prod_{t_i <= t} (1 - d_i / n_i), is at most 1/2 (1958); d_i
+    seeds reach at t_i, n_i have not reached nor ended before. `times` of infinity are censored at `ends`. Infinity
+    where survival stays above 1/2. With equal ends it is the median that counts censored seeds as infinity, but for
+    an even number of seeds: then the lower of the two middle ones.
     """
-    x, y = np.asarray(ours, dtype=float)[:, None], np.asarray(theirs, dtype=float)[None, :]
-    return float(np.mean((x > y) + 0.5 * (x == y)))
+    reached, last = np.asarray(times, dtype=float), np.asarray(ends, dtype=float)
+    known = np.isfinite(reached)
+    seen = np.where(known, reached, last)
+    survival = 1.0
+    for time in np.unique(reached[known]):
+        survival *= 1 - np.sum(known & (reached == time)) / np.sum(seen >= time)
+        if survival <= 0.5 + 1e-12:
+            return float(time)
+    return np.inf
+
+
+def steps_interval(times: ArrayLike, ends: ArrayLike, level: float = 0.95) -> Interval:
+    """Interval of the median time to the threshold, a censored seed anywhere between its end and infinity: [S] twice ->
+    scalars (`median_interval`); 0 for an unbounded lower end."""
+    reached = np.asarray(times, dtype=float)
+    low, high = median_interval(np.where(np.isfinite(reached), reached, np.asarray(ends, dtype=float)), reached, level)
+    return Interval(max(low, 0.0), high)
+
+
+# Between settings.
+
+
+def variance_shares(scores: ArrayLike, keys: Sequence[Sequence[Any]]) -> Array:
+    """The share of the variance between J settings that each key explains alone: [J], K columns of J values -> [K].
+
+    eta_k^2 = Var(E[score | key k]) / Var(score), less what a key that means nothing would explain by chance
+    (omega squared's correction: (L - 1) / (J - 1) of the unexplained share, with L levels of the key), at least 0. A
+    number with more than five values is cut at its quintiles first. The rest is interplay of keys and noise of seeds.
+    """
+    values = np.asarray(scores, dtype=float)
+    total = float(np.sum((values - values.mean()) ** 2))
+    shares = []
+    for key in keys:
+        levels = _levels(key)
+        count = int(levels.max()) + 1
+        if not total or count < 2 or count >= len(values):
+            shares.append(0.0 if total else np.nan)
+            continue
+        sizes = np.bincount(levels)
+        means = np.bincount(levels, values) / sizes
+        between = float(np.sum(sizes * (means - values.mean()) ** 2))
+        noise = (total - between) / (len(values) - count)
+        shares.append(max(between - (count - 1) * noise, 0.0) / (total + noise))
+    return np.array(shares)
+
+
+def _levels(key: Sequence[Any]) -> NDArray[np.int64]:
+    """Each setting's level of a key, as integers from 0."""
+    names = list(dict.fromkeys(map(repr, key)))
+    if len(names) > 5 and all(isinstance(value, int | float) for value in key):
+        numbers = np.asarray(key, dtype=float)
+        cuts = np.unique(np.quantile(numbers, [0.2, 0.4, 0.6, 0.8]))
+        return np.unique(np.searchsorted(cuts, numbers), return_inverse=True)[1]
+    return np.array([names.index(repr(value)) for value in key])

@@ -41,6 +41,7 @@ def run(arguments: Sequence[str], given: Sequence[str], config_dirs: Sequence[st
     """Expands, plans, drives, closes; `main` says what it gives. Raises UserError before anything is trained."""
     from rich.console import Console
 
+    from pgbench.tracking import follow
     from sweeps.backends import make_backend
     from sweeps.driver import Stop, drive
     from sweeps.plan import resolve, split
@@ -71,19 +72,20 @@ def run(arguments: Sequence[str], given: Sequence[str], config_dirs: Sequence[st
     show = Progress(jobs, console)
     units = split([(job, show.open_seeds(job)) for job in jobs], options.n_jobs, options.seeds_per_process)
     failed = 0
-    if units:
-        backend = make_backend(options, trainer, len(units))
-        try:
-            mark_pending(units)  # while the processes start
-            show.say(f"{show.line()}: {len(units)} units on {options.n_jobs} processes")
-            with show:
-                failed = drive(units, backend, options, show, stop)
-        finally:
-            backend.close()
-    show.console.print(show.table())
-    show.say(f"{show.line()} · took {duration(time.monotonic() - begun)} · records in {options.output_dir}")
-    if failed or stop:
-        show.say(f"re-run the same command to resume what is not done: python -m sweeps {shlex.join(arguments)}")
+    with follow(jobs, Path(options.sweep or options.output_dir).stem, show.say):
+        if units:
+            backend = make_backend(options, trainer, len(units))
+            try:
+                mark_pending(units)  # while the processes start
+                show.say(f"{show.line()}: {len(units)} units on {options.n_jobs} processes")
+                with show:
+                    failed = drive(units, backend, options, show, stop)
+            finally:
+                backend.close()
+        show.console.print(show.table())
+        show.say(f"{show.line()} · took {duration(time.monotonic() - begun)} · records in {options.output_dir}")
+        if failed or stop:
+            show.say(f"re-run the same command to resume what is not done: python -m sweeps {shlex.join(arguments)}")
     return 128 + stop.signal if stop.signal else int(failed > 0)
 
 

@@ -43,7 +43,6 @@ from pgbench.runs.records import (
     seed_dir,
     write_status,
 )
-from pgbench.runs.tracking import make_tracker
 from pgbench.runs.trainer import Trainer
 
 STATUS_SECONDS = 1.0
@@ -184,7 +183,6 @@ class _Run:
                 self.seconds_before = max(self.seconds_before, saved["seconds"])
             self.records.append(Records(directory, saved["files"] if saved else None, trainer.metrics))
             append_provenance(directory, config, env_steps=trainer.account(s).env_steps, total_steps=config.total_steps)
-        self.tracker = make_tracker(config, trainer.seeds)
         self.started = self.last_status = self.last_checkpoint = time.monotonic()
         self.statuses: dict[int, str] = {}
 
@@ -204,14 +202,11 @@ class _Run:
                 for s, (row, episodes) in self.trainer.iterate().items():
                     numbered = [(row["iteration"], *episode) for episode in episodes]
                     self.records[s].append(row, numbered, self.seconds)
-                    self.tracker.log(self.trainer.seeds[s], row)
                     self._snapshots(s, before[s])
                     self._evaluate(s, before[s])
                 self._settle()
                 self._keep()
         finally:
-            for seed in set(self.trainer.seeds) - set(self.statuses):
-                self.tracker.finish(seed, "stopped" if self.stop() else "failed")
             for records in self.records:
                 records.close()
         return self.statuses
@@ -246,7 +241,6 @@ class _Run:
                     told["message"] = f"diverged in iteration {self.trainer.iterations[s]}: {why}"
                     write_atomic(self.directories[s] / ERROR, f"{told['message']}\n".encode())
                 write_status(self.directories[s], self.statuses[seed], **self._progress(s), **told)
-                self.tracker.finish(seed, self.statuses[seed])
 
     def _keep(self) -> None:
         """Progress about once a second, checkpoints every checkpoint_seconds or when asked to stop."""

@@ -1,31 +1,53 @@
 """The figures, one a file: `draw(data)` gives a Drawing, or None where the records hold nothing for it.
 
-To add one, write its file and name it in FIGURES or ARGUMENTS.
+To add one here, write its file and name it in FIGURES or ARGUMENTS; `--figure module:name` draws one of your own.
 """
 
+import importlib
 from collections.abc import Callable
 
+from pgbench.errors import UserError
 from reports.data import Data
 from reports.figures import (
+    diagnostics,
+    evaluation,
     final_return,
     gae,
     gradient_variance,
+    heat_map,
+    importance,
     learning_curves,
     parameter_space,
+    ranking,
+    seeds,
+    sensitivity,
     step_size,
     steps_to_threshold,
+    tasks,
     trust_region,
 )
 from reports.figures.drawing import Drawing
 
-FIGURES: dict[str, Callable[[Data], Drawing | None]] = {
+Draw = Callable[[Data], Drawing | None]
+
+FIGURES: dict[str, Draw] = {
     "learning_curves": learning_curves.draw,
     "final_return": final_return.draw,
+    "ranking": ranking.draw,
     "steps_to_threshold": steps_to_threshold.draw,
+    "aggregate_scores": tasks.aggregates,
+    "performance_profiles": tasks.profiles,
+    "improvement": tasks.improvement,
+    "sensitivity": sensitivity.draw,
+    "heat_map": heat_map.draw,
+    "importance": importance.draw,
+    "evaluation": evaluation.draw,
+    "diagnostics": diagnostics.draw,
+    "seeds": seeds.draw,
 }
-"""The comparison of algorithms, drawn from any runs."""
+"""The comparison of algorithms and settings, drawn from any runs."""
 
-ARGUMENTS: dict[str, Callable[[Data], Drawing | None]] = {
+ARGUMENTS: dict[str, Draw] = {
     "gradient_variance": gradient_variance.draw,
     "gae": gae.draw,
     "step_size": step_size.draw,
@@ -33,3 +55,15 @@ ARGUMENTS: dict[str, Callable[[Data], Drawing | None]] = {
     "trust_region": trust_region.draw,
 }
 """What the slides argue, each with a sweep of its name; None from runs that do not vary what it is about."""
+
+
+def own_figure(name: str) -> tuple[str, Draw]:
+    """Another's figure by `module:function`, called as its function. Raises UserError."""
+    module, _, function = name.partition(":")
+    try:
+        draw: Draw = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"--figure {name}: {error}; write module:function, with the module on PYTHONPATH") from None
+    if not callable(draw):
+        raise UserError(f"--figure {name}: not a function of reports.data.Data that gives a Drawing")
+    return function, draw

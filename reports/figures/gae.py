@@ -1,19 +1,20 @@
 """Return over the discount gamma and the lambda of GAE."""
 
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
 from reports import style, text
 from reports.data import Data, Group, varying
 from reports.figures.drawing import Drawing
-from reports.load import algorithm_name
-from reports.statistics import bootstrap_ci, difference_of_means, mean
+from reports.naming import algorithm_name
+from reports.statistics import difference_interval, difference_of_means, mean, mean_interval
 
 GAMMA, LAMBDA = "hyperparameters.gamma", "hyperparameters.gae_lambda"
 NOTE = (
     "Line and bar: mean over seeds of the mean undiscounted return of the last 100 training episodes at the end of "
-    "training, and its 95% percentile bootstrap interval; values of λ evenly spaced, the bars beside each other. "
+    "training, and its 95% interval (Student's t); values of λ evenly spaced, the bars beside each other. "
     "Dot: one seed."
 )
 
@@ -24,7 +25,7 @@ def draw(data: Data) -> Drawing | None:
         groups
         for env in data.envs
         for algorithm in dict.fromkeys(group.algorithm for group in data.of(env))
-        if varying(groups := [g for g in data.of(env) if g.algorithm == algorithm and g.n]) == {GAMMA, LAMBDA}
+        if varying(groups := [g for g in data.complete(env) if g.algorithm == algorithm]) == {GAMMA, LAMBDA}
     ]
     if not panels:
         return None
@@ -32,8 +33,21 @@ def draw(data: Data) -> Drawing | None:
     for panel, groups in zip(axes, panels, strict=True):
         _lines(panel, groups)
         style.finish(panel, f"{algorithm_name(groups[0].algorithm)}, {groups[0].env}", tuple(groups))
-    style.footnote(figure, NOTE)
-    return Drawing(figure, " ".join(map(_sentence, panels)))
+    return Drawing(figure, "\n".join(map(_sentence, panels)), NOTE, _table(panels))
+
+
+def _table(panels: list[list[Group]]) -> pd.DataFrame:
+    rows = []
+    for group in (one for groups in panels for one in groups):
+        low, high = mean_interval(group.final)
+        row = {
+            "env": group.env,
+            "algorithm": group.algorithm,
+            "gamma": group.config[GAMMA],
+            "lambda": group.config[LAMBDA],
+        }
+        rows.append({**row, "n": group.n, "mean": mean(group.final), "low": low, "high": high})
+    return pd.DataFrame(rows)
 
 
 def _lines(panel: Axes, groups: list[Group]) -> None:
@@ -45,12 +59,17 @@ def _lines(panel: Axes, groups: list[Group]) -> None:
         x = np.array([lambdas.index(group.config[LAMBDA]) for group in mine]) + 0.09 * (k - (len(gammas) - 1) / 2)
         for place, group in zip(x, mine, strict=True):
             panel.scatter(np.full(group.n, place), group.final, s=9, color=color, alpha=0.35, lw=0)
-            ends = bootstrap_ci(mean, group.final)
+            ends = mean_interval(group.final)
             panel.plot([place, place], [ends.low, ends.high], color=color, linewidth=1.4, zorder=3)
         means = [mean(group.final) for group in mine]
         marker, dashes = style.MARKERS[k % len(style.MARKERS)], style.DASHES[k % len(style.DASHES)]
         line = (0, dashes) if dashes else "-"
-        panel.plot(x, means, color=color, marker=marker, linestyle=line, mec="black", mew=0.6, label=f"γ = {gamma:g}")
+        panel.plot(
+            x, means, color=color, marker=marker, linestyle=line, mec=style.ink(), mew=0.6, label=f"γ = {gamma:g}"
+        )
+    seen = np.concatenate([group.final for group in groups])
+    margin = 0.08 * float(np.ptp(seen)) or 1.0
+    panel.set_ylim(float(seen.min()) - margin, float(seen.max()) + margin)
     panel.set_xticks(range(len(lambdas)), [f"{value:g}" for value in lambdas])
     panel.set_xlabel(f"λ of GAE ({', '.join(dict.fromkeys(group.note for group in groups))})")
     panel.set_ylabel(style.RETURN)
@@ -63,9 +82,9 @@ def _sentence(groups: list[Group]) -> str:
     for gamma in sorted({float(group.config[GAMMA]) for group in groups}):
         mine = sorted((g for g in groups if g.config[GAMMA] == gamma), key=lambda g: float(g.config[LAMBDA]))
         best = max(mine, key=lambda group: float(mean(group.final)))
-        reach = text.interval(mean(best.final), bootstrap_ci(mean, best.final))
+        reach = text.interval(mean(best.final), mean_interval(best.final))
         ends = [group for group in (mine[0], mine[-1]) if group is not best]
-        losses = [bootstrap_ci(difference_of_means, best.final, end.final) for end in ends]
+        losses = [difference_interval(best.final, end.final) for end in ends]
         shown = [
             f"λ={end.config[LAMBDA]:g} loses {text.interval(difference_of_means(best.final, end.final), loss)}"
             for end, loss in zip(ends, losses, strict=True)

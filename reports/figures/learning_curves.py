@@ -1,73 +1,156 @@
-"""Learning curves: the mean over seeds at equal environment steps, its 95% bootstrap band, and each seed."""
+"""Learning curves: the mean over seeds at equal environment steps, its 95% interval, and each seed."""
+
+from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 
 from reports import style, text
-from reports.data import Data, Group
+from reports.data import RETURN, Data, Group
 from reports.figures.drawing import Drawing
-from reports.load import algorithm_name
-from reports.published import sources
-from reports.statistics import bootstrap_ci, mean
+from reports.naming import algorithm_name
+from reports.published import COMPARABLE, sources
+from reports.statistics import FEW, mean, mean_interval
 
 POINTS = 201
-NOTE = (
-    "Line: mean over seeds of the mean undiscounted return of the last 100 finished training episodes "
-    "(stochastic policy), drawn where every seed has a value. Band: 95% percentile bootstrap interval of "
-    "that mean, pointwise, over seeds. Faint: each seed. n: seeds; a diverged seed keeps its last return, a "
-    "failed one is left out."
-)
+SEEDS = 40
+"""More lines than this in a panel hide each other: then only the means are drawn."""
+
+
+def note(data: Data, groups: Sequence[Group]) -> str:
+    """How to read the curves of these groups."""
+    what = (
+        "the mean undiscounted return of the last 100 finished training episodes (stochastic policy)"
+        if data.metric == RETURN
+        else f"'{data.metric}'"
+    )
+    few = [group.n for group in groups if group.n]
+    small = (
+        f" n = {min(few)} is too few to check that seeds are spread like a normal distribution, on which it rests."
+        if few and min(few) < FEW
+        else ""
+    )
+    return (
+        f"Line: mean over seeds of {what}, drawn where every seed that counts has a value. Band: 95% interval of that "
+        f"mean (Student's t over seeds), pointwise.{small} Faint: each seed. n: seeds; a diverged one keeps its last "
+        "value, a running one is drawn and not counted, a failed one is left out."
+    )
 
 
 def draw(data: Data) -> Drawing:
-    """A panel an environment, x environment steps, y return; published numbers as marks, if wanted."""
-    figure, axes = style.panels(len(data.envs), height=4.2)
+    """A panel per environment, x environment steps (or seconds), y the metric; published numbers as marks, if wanted.
+
+    Up to eight groups in colour; of more the best four and the worst, and the means of all others in grey.
+    """
+    figure, axes = style.panels(len(data.envs), height=3.4)
+    rows: list[pd.DataFrame] = []
     for panel, env in zip(axes, data.envs, strict=True):
-        groups = data.of(env)
-        for group in groups:
-            _curve(panel, group, data)
-        _published(panel, env, data)
-        style.finish(panel, env, groups)
-        style.steps_axis(panel)
+        shown, others = style.chosen(data, env)
+        _others(panel, others, data, rows)
+        faint = sum(len(group.seeds) for group in shown) <= SEEDS
+        for group in shown:
+            rows += _curve(panel, group, data, shown, faint)
+        if data.metric == RETURN and data.x == "env_steps":
+            _published(panel, env, data)
+        style.finish(panel, env, data.of(env))
+        if data.x == "env_steps":
+            style.steps_axis(panel)
+        else:
+            panel.set_xlabel("seconds of training (wall clock)")
         place = panel.get_subplotspec()
         if place is None or place.is_first_col():
-            panel.set_ylabel(style.RETURN)
-        if any(group.n for group in groups):
-            panel.set_xlim(0, 1.02 * data.horizon(env))
+            panel.set_ylabel(style.metric_name(data.metric))
+        if any(group.n for group in data.of(env)):
+            panel.set_xlim(left=0)
         else:
             style.empty(panel, "no finished episode yet")
             panel.set_yticks([])
-        panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncol=2, handlelength=3)
-    style.footnote(figure, f"{NOTE} {sources(data.published)}")
-    return Drawing(figure, " ".join(_sentence(env, data) for env in data.envs))
+    style.legend(figure, axes)
+    table = pd.concat(rows, ignore_index=True) if rows else None
+    words = f"{note(data, data.groups)} {sources(data.published)}".strip()
+    return Drawing(figure, "\n".join(_sentence(env, data) for env in data.envs), words, table)
 
 
-def _curve(panel: Axes, group: Group, data: Data) -> None:
-    look = style.style(group, data)
+def grid(group: Group, x: str = "env_steps") -> np.ndarray:
+    """Where a group's curve is drawn: 201 points up to where every seed has come."""
+    start, end = group.span(x)
+    return np.union1d(np.linspace(0, end, POINTS), [start])
+
+
+def _curve(panel: Axes, group: Group, data: Data, shown: Sequence[Group], faint: bool) -> list[pd.DataFrame]:
+    look = style.style(group, data, shown)
     label = f"{group.label} ({group.note})"
     if not group.n:
         panel.plot([], [], color=look.color, linestyle=look.linestyle, label=label)
-        return
-    grid = np.union1d(np.linspace(0, group.end, POINTS), [group.start])
-    curves = group.returns(grid)
-    for seed, curve in zip(group.seeds, curves, strict=True):
-        panel.plot(grid, curve, color=look.color, linewidth=0.6, alpha=0.25, zorder=1)
-        # A seed that is ahead of the slowest one is shown as far as it has come.
-        ahead = seed.env_steps >= group.end
-        panel.plot(seed.env_steps[ahead], seed.returns[ahead], color=look.color, linewidth=0.6, alpha=0.25, zorder=1)
-    band = bootstrap_ci(mean, curves)
-    panel.fill_between(grid, band.low, band.high, color=look.color, alpha=0.2, linewidth=0, zorder=2)
-    panel.plot(grid, mean(curves), color=look.color, linestyle=look.linestyle, linewidth=1.8, label=label, zorder=3)
+        return []
+    points = grid(group, data.x)
+    curves = group.curves(points, data.metric, data.x)
+    if faint:
+        for seed in group.seeds:
+            panel.plot(
+                seed.table[data.x], seed.table[data.metric], color=look.color, linewidth=0.6, alpha=0.25, zorder=1
+            )
+    center, band = mean(curves), mean_interval(curves)
+    panel.fill_between(points, band.low, band.high, color=look.color, alpha=0.2, linewidth=0, zorder=2)
+    panel.plot(points, center, color=look.color, linestyle=look.linestyle, linewidth=1.8, label=label, zorder=3)
+    if data.metric == RETURN and np.isfinite(curves).any():
+        _limits(panel, curves)
+    return [_table(group, points, data, curves)]
+
+
+def _limits(panel: Axes, curves: np.ndarray) -> None:
+    """Keeps the axis to what seeds reached: the band of two or three seeds goes far beyond any return there is."""
+    low, high = float(np.nanmin(curves)), float(np.nanmax(curves))
+    known = getattr(panel, "_reached", (low, high))
+    low, high = min(low, known[0]), max(high, known[1])
+    panel._reached = (low, high)  # type: ignore[attr-defined]
+    margin = 0.08 * (high - low) or 1.0
+    panel.set_ylim(low - margin, high + margin)
+
+
+def _table(group: Group, points: np.ndarray, data: Data, curves: np.ndarray) -> pd.DataFrame:
+    band = mean_interval(curves)
+    return pd.DataFrame(
+        {
+            "env": group.env,
+            "label": group.label,
+            "job": group.job,
+            data.x: points,
+            "n": group.n,
+            "mean": mean(curves),
+            "low": band.low,
+            "high": band.high,
+        }
+    ).dropna(subset=["mean"])
+
+
+def _others(panel: Axes, others: Sequence[Group], data: Data, rows: list[pd.DataFrame]) -> None:
+    """The means of groups that are not told apart, in grey."""
+    lines = []
+    for group in others:
+        if group.n:
+            points = grid(group, data.x)
+            curves = group.curves(points, data.metric, data.x)
+            lines.append(np.column_stack([points, mean(curves)]))
+            rows.append(_table(group, points, data, curves))
+    if lines:
+        label = f"{len(lines)} others, means"
+        panel.add_collection(
+            LineCollection(lines, colors=style.GREY, linewidths=0.6, alpha=0.35, zorder=0.5, label=label)
+        )
+        panel.autoscale_view()
 
 
 def _published(panel: Axes, env: str, data: Data) -> None:
     """Marks beside each other where several algorithms were published at one step."""
     horizon = data.horizon(env)
-    rows = [row for row in data.published if row.env == env and row.env_steps <= horizon]
+    rows = [r for r in data.published if r.env == env and r.env_steps <= horizon and r.protocol == COMPARABLE]
     algorithms = list(dict.fromkeys(group.algorithm for group in data.of(env)))
     for row in rows:
         shift = 0.008 * horizon * (algorithms.index(row.algorithm) - (len(algorithms) - 1) / 2)
-        look = style.STYLES.get(row.algorithm, style.OTHER)
+        look = style.of_algorithm(row.algorithm, data)
         label = f"{algorithm_name(row.algorithm)}, published (n = {row.seeds})"
         known = label in panel.get_legend_handles_labels()[1]
         style.published_mark(
@@ -82,12 +165,15 @@ def _published(panel: Axes, env: str, data: Data) -> None:
 
 
 def _sentence(env: str, data: Data) -> str:
-    shown = [group for group in data.of(env) if group.n]
+    shown, others = style.chosen(data, env)
+    shown = tuple(group for group in shown if group.n)
     if not shown:
         return f"{env}: no finished episode yet."
     parts = [
-        f"{group.label} {text.interval(mean(group.final), bootstrap_ci(mean, group.final))}"
+        f"{text.short(group.label, 60)} {text.interval(mean(group.final), mean_interval(group.final))}"
         + ("" if group.end == data.horizon(env) else f" (at {text.steps(group.end)})")
         for group in shown
     ]
-    return f"{env}, mean return [95% interval] at {text.steps(data.horizon(env))} steps: {', '.join(parts)}."
+    more = f" (best {len(shown) - 1} and worst of {len(shown) + len(others)})" if others and len(shown) > 1 else ""
+    horizon = text.steps(data.horizon(env))
+    return f"{env}, mean return [95% interval] at {horizon} steps{more}: {', '.join(parts)}."

@@ -8,33 +8,42 @@ from matplotlib.axes import Axes
 from reports import style, text
 from reports.data import Data, Group
 from reports.figures.drawing import Drawing
-from reports.statistics import Array, bootstrap_ci, geometric_mean
+from reports.figures.gradient_variance import ages
+from reports.statistics import Array, geometric_mean, geometric_mean_interval
 
 LOOKS = {"vanilla": style.STYLES["vpg"], "natural": style.STYLES["npg"]}
 NOTE = (
     "Left: the family π(a=1) = 1/(1+exp(-θ)), computed. Others: mean KL over the states of 16 episodes between a "
     "trained policy and the same with a step of the given length along the gradient, or along the natural gradient "
-    "F⁻¹g of the same batch; faint: each seed, line and band: geometric mean over seeds and its 95% percentile "
-    "bootstrap interval."
+    "F⁻¹g of the same batch; faint: each seed, line and band: geometric mean over seeds and its 95% interval "
+    "(Student's t of the logarithms)."
 )
 
 
 def draw(data: Data) -> Drawing | None:
-    """The family, then a panel a job (an age of the policy); None where no path was measured."""
-    table = data.measurements[data.measurements["quantity"] == "kl"]
-    groups = [group for group in data.groups if (table["job"] == group.job).any()]
-    if not groups:
+    """The family, then a panel per age of a job's policy; None where no path was measured."""
+    parts = ages(data, ("kl",))
+    if not parts:
         return None
-    figure, axes = style.panels(1 + len(groups), height=3.6, width=3.6, columns=4)
+    figure, axes = style.panels(1 + len(parts), height=3.6, width=3.6, columns=4)
     _family(axes[0])
-    for panel, group in zip(axes[1:], groups, strict=True):
-        _path(panel, table[table["job"] == group.job])
-        style.finish(panel, f"{group.env}, after {text.steps(group.total_steps)} steps", (group,))
+    for panel, (group, age, mine) in zip(axes[1:], parts, strict=True):
+        _path(panel, mine)
+        style.finish(panel, f"{group.env}, after {text.steps(age)} steps (n = {mine['seed'].nunique()})", (group,))
         panel.set_ylim(1e-8, 30)
     axes[1].set_ylabel("KL(θ ‖ θ + d), nats")
     axes[1].legend(loc="lower right")
-    style.footnote(figure, NOTE)
-    return Drawing(figure, " ".join(_sentence(group, table[table["job"] == group.job]) for group in groups))
+    rows = [
+        {"env": group.env, "env_steps": age, "direction": subject, "distance": d, "n": len(kl)}
+        | {"kl": geometric_mean(kl)[k], "low": ends.low[k], "high": ends.high[k]}
+        for group, age, mine in parts
+        for subject in LOOKS
+        for distances, kl in [_curves(mine, subject)]
+        for ends in [geometric_mean_interval(kl)]
+        for k, d in enumerate(distances)
+    ]
+    sentences = [_sentence(group, age, mine) for group, age, mine in parts]
+    return Drawing(figure, "\n".join(sentences), NOTE, pd.DataFrame(rows))
 
 
 def bernoulli_kl(theta: Array, step: float) -> Array:
@@ -46,8 +55,8 @@ def bernoulli_kl(theta: Array, step: float) -> Array:
 def _family(panel: Axes) -> None:
     theta = np.linspace(-8, 8, 201)
     for step, line in ((2.0, "-"), (1.0, "--"), (0.5, ":")):
-        panel.plot(theta, bernoulli_kl(theta, step), color="black", linestyle=line, label=f"d = {step:g}")
-    panel.set_yscale("log")
+        panel.plot(theta, bernoulli_kl(theta, step), color=style.ink(), linestyle=line, label=f"d = {step:g}")
+    style.log_axis(panel, "y")
     panel.set_xlabel("θ")
     panel.set_ylabel("KL(θ ‖ θ + d), nats")
     panel.set_title("a family of policies: π(a=1) = σ(θ)")
@@ -60,7 +69,7 @@ def _path(panel: Axes, table: pd.DataFrame) -> None:
         distances, kl = _curves(table, subject)
         for curve in kl:
             panel.plot(distances, curve, color=look.color, linewidth=0.6, alpha=0.3)
-        band = bootstrap_ci(geometric_mean, kl)
+        band = geometric_mean_interval(kl)
         panel.fill_between(distances, band.low, band.high, color=look.color, alpha=0.25, linewidth=0)
         panel.plot(
             distances,
@@ -70,8 +79,7 @@ def _path(panel: Axes, table: pd.DataFrame) -> None:
             linewidth=2,
             label=f"{subject} step",
         )
-    panel.set_xscale("log")
-    panel.set_yscale("log")
+    style.log_axis(panel)
     panel.set_xlabel("‖d‖")
 
 
@@ -81,17 +89,17 @@ def _curves(table: pd.DataFrame, subject: str) -> tuple[Array, Array]:
     return wide.columns.to_numpy(float), np.maximum(wide.to_numpy(float), 1e-12)
 
 
-def _sentence(group: Group, table: pd.DataFrame) -> str:
+def _sentence(group: Group, age: float, table: pd.DataFrame) -> str:
     """The KL of both directions at the distance nearest to 0.1, and their ratio, paired by seed."""
     distances, vanilla = _curves(table, "vanilla")
     _, natural = _curves(table, "natural")
     place = int(np.abs(np.log(distances / 0.1)).argmin())
-    ends = bootstrap_ci(geometric_mean, vanilla[:, place] / natural[:, place])
+    ends = geometric_mean_interval(vanilla[:, place] / natural[:, place])
     ratio = text.interval(geometric_mean(vanilla[:, place] / natural[:, place]), ends, "{:.3g}".format)
     apart = f"{vanilla[:, place].min():.2g} to {vanilla[:, place].max():.2g}"
     claim = "as the slides say" if ends.low > 1 or ends.high < 1 else "so here it does tell the change of the policy"
     return (
-        f"{group.env}, after {text.steps(group.total_steps)} steps: a step of ‖d‖={distances[place]:.2g} along the "
+        f"{group.env}, after {text.steps(age)} steps: a step of ‖d‖={distances[place]:.2g} along the "
         f"gradient changes the policy by a KL {ratio} times that of one as long along the natural gradient, {claim}; "
         f"from seed to seed it is {apart} nats."
     )

@@ -6,4 +6,4 @@ from reports.search import Study
 
 def of_study(study: Study) -> style.Style:
     """Colour, dashes and marker of a study's algorithm."""
-    return style.STYLES.get(study.algorithm, style.OTHER)
+    return style.of_algorithm(study.algorithm)

@@ -1,18 +1,21 @@
 """Steps to a threshold: when each seed's mean of 100 episodes first reaches it, if ever."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
 from reports import style, text
 from reports.data import Data, Group
 from reports.figures.drawing import Drawing
-from reports.statistics import bootstrap_ci, median
+from reports.figures.final_return import rows
+from reports.statistics import Interval, censored_median, steps_interval
 
 NOTE = (
     "Pale mark: environment steps (to the iteration) at which a seed's mean undiscounted return of the last "
     "100 training episodes first reaches the threshold. Open triangle: where the records end of a seed that "
-    "has not reached it. Outlined mark: median over seeds, with those counted as infinity; bar: its 95% "
-    "percentile bootstrap interval, with an arrow where that is unbounded. n: seeds; a failed one is left out. "
+    "has not reached it: it counts as later than that. Outlined mark: median over seeds (Kaplan and Meier); bar: its "
+    "95% interval between two seeds, with an arrow where that is unbounded, as it is below six seeds. n: seeds; a "
+    "failed one is left out. "
     "Thresholds: Gymnasium's reward_threshold (for Pendulum-v1, which has none, -200) unless one was chosen."
 )
 
@@ -22,14 +25,20 @@ def draw(data: Data) -> Drawing | None:
     envs = [env for env in data.envs if data.thresholds[env] is not None]
     if not envs:
         return None
-    most = max(len(data.of(env)) for env in envs)
-    figure, axes = style.panels(len(envs), height=1.3 + 0.55 * most)
+    shown = {env: rows(data, env) for env in envs}
+    most = max(map(len, shown.values()))
+    figure, axes = style.panels(len(envs), height=1.3 + (0.5 if most <= 8 else 0.4) * most, width=5.4)
     for panel, env in zip(axes, envs, strict=True):
         groups, level = data.of(env), data.thresholds[env]
         assert level is not None
-        for place, group in enumerate(groups):
+        names = []
+        for place, group in enumerate(shown[env]):
+            if isinstance(group, str):
+                names.append(group)
+                continue
             _row(panel, place, group, level, data)
-        style.rows_axis(panel, [f"{group.label}\n({group.note})" for group in groups])
+            names.append(f"{text.short(group.label, 40)} ({group.note})")
+        style.rows_axis(panel, names)
         style.steps_axis(panel)
         panel.set_xlabel(f"{style.STEPS} to a return of {level:g}")
         style.finish(panel, env, groups)
@@ -37,8 +46,16 @@ def draw(data: Data) -> Drawing | None:
             panel.set_xlim(left=0)
         else:
             style.empty(panel, "no finished episode yet")
-    style.footnote(figure, NOTE)
-    return Drawing(figure, " ".join(_sentence(env, data) for env in envs))
+    table = pd.DataFrame(
+        [
+            {"env": env, "label": group.label, "job": group.job, "seed": seed.seed, "threshold": data.thresholds[env]}
+            | {"steps": steps, "until": seed.until, "n": group.n}
+            for env in envs
+            for group in data.of(env)
+            for seed, steps in zip(group.counted, group.reached(float(data.thresholds[env] or 0)), strict=True)
+        ]
+    )
+    return Drawing(figure, "\n".join(_sentence(env, data) for env in envs), NOTE, table)
 
 
 def _row(panel: Axes, place: int, group: Group, level: float, data: Data) -> None:
@@ -46,7 +63,7 @@ def _row(panel: Axes, place: int, group: Group, level: float, data: Data) -> Non
         return
     look, steps = style.style(group, data), group.reached(level)
     heights = place + style.spread(group.n)
-    last = np.array([seed.env_steps[-1] for seed in group.seeds])
+    last = group.ends
     never = np.isinf(steps)
     panel.scatter(
         steps[~never],
@@ -68,14 +85,16 @@ def _row(panel: Axes, place: int, group: Group, level: float, data: Data) -> Non
         linewidths=1,
         zorder=2,
     )
-    middle, ends, right = median(steps), bootstrap_ci(median, steps), data.horizon(group.env)
+    middle, ends, right = censored_median(steps, last), steps_interval(steps, last), data.horizon(group.env)
     height = place - 0.3
-    if np.isfinite(ends.low):
-        panel.plot([ends.low, min(ends.high, right)], [height] * 2, color="black", linewidth=1.2, zorder=3)
+    if np.isfinite(ends.low) and (ends.low, ends.high) != (0, np.inf):
+        panel.plot([ends.low, min(ends.high, right)], [height] * 2, color=style.ink(), linewidth=1.2, zorder=3)
         if np.isinf(ends.high):
-            panel.plot([right], [height], marker=">", markersize=4, color="black", zorder=3)
+            panel.plot([right], [height], marker=">", markersize=4, color=style.ink(), zorder=3)
     if np.isfinite(middle):
-        panel.plot([middle], [height], look.marker, markersize=5.5, color=look.color, mec="black", mew=0.8, zorder=4)
+        panel.plot(
+            [middle], [height], look.marker, markersize=5.5, color=look.color, mec=style.ink(), mew=0.8, zorder=4
+        )
     panel.annotate(
         f"{group.n - never.sum()} of {group.n} reached",
         (1.01, place),
@@ -86,12 +105,19 @@ def _row(panel: Axes, place: int, group: Group, level: float, data: Data) -> Non
 
 
 def _sentence(env: str, data: Data) -> str:
-    level, parts = data.thresholds[env], []
+    level = data.thresholds[env]
     assert level is not None
+    found = []
     for group in data.of(env):
         if group.n:
             steps = group.reached(level)
-            middle = text.interval(median(steps), bootstrap_ci(median, steps), text.steps)
-            parts.append(f"{group.label} {middle} ({int(np.isfinite(steps).sum())} of {group.n} reached)")
-    shown = ", ".join(parts) or "no finished episode yet"
-    return f"{env}, median steps [95% interval] to a return of {level:g}: {shown}."
+            median, ends = censored_median(steps, group.ends), steps_interval(steps, group.ends)
+            shown = text.interval(median, ends if ends.low > 0 else Interval(np.nan, np.nan), text.steps)
+            reached = int(np.isfinite(steps).sum())
+            found.append((median, -reached, f"{text.short(group.label, 60)} {shown} ({reached} of {group.n} reached)"))
+    if not found:
+        return f"{env}: no finished episode yet."
+    if all(not reached for _, reached, _ in found):
+        return f"{env}: no seed of {len(found)} job{'s' * (len(found) > 1)} reaches a return of {level:g}."
+    first = [words for *_, words in sorted(found)]
+    return f"{env}, median steps [95% interval] to a return of {level:g}: {text.listed(first, 4)}."

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from reports import style, text
-from reports.data import Data, Group
+from reports.data import Data, Group, varying
 from reports.figures.drawing import Drawing
-from reports.load import algorithm_name
-from reports.statistics import bootstrap_ci, mean
+from reports.naming import SYMBOLS, algorithm_name, show
+from reports.statistics import Interval, mean, mean_interval
 
 DELTA = "hyperparameters.delta"
 MOST = 4
@@ -22,26 +22,22 @@ NOTE = (
 
 
 def draw(data: Data) -> Drawing | None:
-    """A column a delta that both NPG and TRPO ran with, two to four of them in an environment; None without any."""
-    columns = []
-    for env in data.envs:
-        deltas = sorted(
-            {_delta(one) for one in _of(data, env, "npg")} & {_delta(one) for one in _of(data, env, "trpo")}
-        )
-        if 2 <= len(deltas) <= MOST:
-            columns += [(env, delta) for delta in deltas]
+    """A column per pair of NPG and TRPO that differ in nothing but the algorithm, for two to four values of delta and
+    of what else varies; None without any."""
+    columns = [pair for env in data.envs if len(pairs := _pairs(data, env)) >= 2 for pair in pairs]
+    left = len(columns) - MOST
+    columns = columns[:MOST]
     if not columns:
         return None
     figure, axes = style.panels(2 * len(columns), height=2.8, width=3.4, columns=len(columns))
     upper, lower = axes[: len(columns)], axes[len(columns) :]
-    for (env, delta), above, below in zip(columns, upper, lower, strict=True):
-        groups = [one for name in ("npg", "trpo") for one in _of(data, env, name) if _delta(one) == delta]
-        for group in groups:
-            _ratios(above, group, _records(data, group))
-        above.axhline(1, color="black", linewidth=1)
-        above.set_yscale("log")
-        style.finish(above, f"δ = {delta:g}, {env}", tuple(groups))
-        _searches(below, groups[-1], _records(data, groups[-1]))
+    for pair, above, below in zip(columns, upper, lower, strict=True):
+        for group in pair:
+            _ratios(above, group, _records(group))
+        above.axhline(1, color=style.ink(), linewidth=1)
+        style.log_axis(above, "y")
+        style.finish(above, f"{_name(pair, columns)}, {pair[0].env}", pair)
+        _searches(below, pair[1], _records(pair[1]))
         sns.despine(ax=below)
         for panel in (above, below):
             style.steps_axis(panel)
@@ -53,22 +49,47 @@ def draw(data: Data) -> Drawing | None:
         panel.yaxis.set_minor_formatter(NullFormatter())
     upper[0].set_ylabel("realised KL / δ")
     lower[0].set_ylabel("share of TRPO's updates")
-    upper[0].legend()
-    lower[0].legend()
-    style.footnote(figure, NOTE)
-    return Drawing(figure, " ".join(_sentence(data, env, delta) for env, delta in columns))
+    style.legend(figure, axes)
+    note = NOTE + (f" {left} more pairs are not drawn." if left > 0 else "")
+    rows = [_shares(pair) for pair in columns]
+    return Drawing(figure, "\n".join(_sentence(pair, columns) for pair in columns), note, pd.DataFrame(rows))
 
 
-def _of(data: Data, env: str, algorithm: str) -> list[Group]:
-    return [group for group in data.of(env) if group.algorithm == algorithm and group.n and DELTA in group.config]
+Pair = tuple[Group, Group]
+
+
+def _pairs(data: Data, env: str) -> list[Pair]:
+    """NPG and TRPO with the same values of all that varies among them, by delta; none where one value has two jobs."""
+    groups = [g for g in data.of(env) if g.algorithm in ("npg", "trpo") and g.n and DELTA in g.config]
+    own = {name: varying([g for g in groups if g.algorithm == name]) for name in ("npg", "trpo")}
+    keys = sorted({DELTA, *own["npg"], *own["trpo"]})
+    found: dict[tuple[str, ...], dict[str, list[Group]]] = {}
+    for group in groups:
+        place = tuple(repr(group.config.get(key)) for key in keys)
+        found.setdefault(place, {}).setdefault(group.algorithm, []).append(group)
+    pairs = [
+        (f["npg"][0], f["trpo"][0]) for f in found.values() if [len(f.get(a, ())) for a in ("npg", "trpo")] == [1, 1]
+    ]
+    return sorted(pairs, key=lambda pair: _delta(pair[0]))
+
+
+def _name(pair: Pair, columns: list[Pair]) -> str:
+    """delta, and what else tells the pair from the other columns."""
+    keys = sorted(varying([one[1] for one in columns if one[1].env == pair[1].env]) - {DELTA})
+    others = [f"{SYMBOLS.get(key, key.rpartition('.')[2])}={show(pair[1].config.get(key))}" for key in keys]
+    return ", ".join([f"δ={_delta(pair[0]):g}", *others])
 
 
 def _delta(group: Group) -> float:
     return float(group.config[DELTA])
 
 
-def _records(data: Data, group: Group) -> pd.DataFrame:
-    rows = data.runs[data.runs["job"] == group.job]
+def _records(group: Group) -> pd.DataFrame:
+    names = ("env_steps", "kl", "line_search_steps", "line_search_accepted")
+    rows = pd.concat(
+        [pd.DataFrame({"seed": seed.seed, **{name: seed.table[name] for name in names}}) for seed in group.counted],
+        ignore_index=True,
+    )
     return rows.assign(tenth=np.ceil(10 * rows["env_steps"] / group.total_steps).clip(1, 10))
 
 
@@ -95,22 +116,33 @@ def _searches(panel: Axes, group: Group, rows: pd.DataFrame) -> None:
     shortened = by.apply(lambda part: ((part["line_search_steps"] > 0) & (part["line_search_accepted"] == 1)).mean())
     rejected = by.apply(lambda part: (part["line_search_accepted"] == 0).mean())
     panel.bar(centres - width / 2, shortened, width, color=style.STYLES["trpo"].color, label="shortened")
-    panel.bar(centres + width / 2, rejected, width, color="black", label="rejected")
+    panel.bar(centres + width / 2, rejected, width, color=style.GREY, label="rejected")
     panel.set_ylim(0, 1)
 
 
-def _sentence(data: Data, env: str, delta: float) -> str:
+def _shares(pair: Pair) -> dict[str, object]:
+    """Percentages of updates, mean over seeds and interval."""
+    row: dict[str, object] = {"env": pair[0].env, "delta": _delta(pair[0]), "n": min(group.n for group in pair)}
+    for group in pair:
+        rows, delta = _records(group), _delta(group)
+        row[f"{group.algorithm}_outside"] = _share(rows, rows["kl"] > delta)
+        row[f"{group.algorithm}_largest_kl_over_delta"] = float(rows["kl"].max() / delta)
+        if group.algorithm == "trpo":
+            shortened = (rows["line_search_steps"] > 0) & (rows["line_search_accepted"] == 1)
+            row["trpo_shortened"] = _share(rows, shortened)
+            row["trpo_rejected"] = _share(rows, rows["line_search_accepted"] == 0)
+    return row
+
+
+def _sentence(pair: Pair, columns: list[Pair]) -> str:
     """How often each algorithm leaves the trust region, how far NPG does, and how TRPO's search prevents it."""
-    npg, trpo = (
-        _records(data, next(one for one in _of(data, env, name) if _delta(one) == delta)) for name in ("npg", "trpo")
-    )
-    outside = [_share(rows, rows["kl"] > delta) for rows in (npg, trpo)]
-    shortened = _share(trpo, (trpo["line_search_steps"] > 0) & (trpo["line_search_accepted"] == 1))
-    rejected = _share(trpo, trpo["line_search_accepted"] == 0)
+    npg, trpo = (_records(group) for group in pair)
+    delta, row = _delta(pair[0]), _shares(pair)
     kept = (trpo["kl"] <= delta).all() and (npg["kl"] > delta).any()
     return (
-        f"{env}, δ={delta:g}: KL exceeds δ in {outside[0]} of NPG's updates, up to {npg['kl'].max() / delta:.3g} "
-        f"times, and in {outside[1]} of TRPO's, whose line search shortens {shortened} and rejects {rejected}: "
+        f"{pair[0].env}, {_name(pair, columns)}: KL exceeds δ in {row['npg_outside']} of NPG's updates, up to "
+        f"{row['npg_largest_kl_over_delta']:.3g} times, and in {row['trpo_outside']} of TRPO's, whose line search "
+        f"shortens {row['trpo_shortened']} and rejects {row['trpo_rejected']}: "
         f"{'only TRPO keeps' if kept else 'the data do not show that only TRPO keeps'} to its trust region."
     )
 
@@ -118,4 +150,5 @@ def _sentence(data: Data, env: str, delta: float) -> str:
 def _share(rows: pd.DataFrame, mark: "pd.Series[bool]") -> str:
     """The percentage of updates that are marked: mean over seeds of each seed's own, and its interval."""
     shares = np.asarray(100 * mark.astype(float).groupby(rows["seed"]).mean(), dtype=float)
-    return text.interval(mean(shares), bootstrap_ci(mean, shares), "{:.3g}%".format)
+    low, high = mean_interval(shares)
+    return text.interval(mean(shares), Interval(np.clip(low, 0, 100), np.clip(high, 0, 100)), "{:.3g}%".format)

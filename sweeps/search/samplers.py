@@ -90,7 +90,7 @@ def grid(space: Space, trials: int, seed: int) -> list[Params]:
 def sobol_points(dimensions: int, count: int, seed: int) -> np.ndarray:
     """The first `count` points of a scrambled Sobol sequence, [count, dimensions]."""
     need_scipy("search.sampler=qmc")
-    from scipy.stats.qmc import Sobol  # type: ignore[import-untyped]
+    from scipy.stats.qmc import Sobol
 
     power = max(0, math.ceil(math.log2(count)))
     found: np.ndarray = Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed)).random_base2(power)
@@ -100,6 +100,6 @@ def sobol_points(dimensions: int, count: int, seed: int) -> np.ndarray:
 def need_scipy(what: str) -> None:
     """Raises UserError unless SciPy is there."""
     try:
-        import scipy  # type: ignore[import-untyped]  # noqa: F401
+        import scipy  # noqa: F401
     except ImportError:
         raise UserError(f"{what} needs SciPy: {INSTALL}") from None

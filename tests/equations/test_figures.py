@@ -3,6 +3,7 @@ the records show and when they do not show it."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import matplotlib as mpl
@@ -11,10 +12,12 @@ import pandas as pd
 import pytest
 
 from reports import style
+from reports.curves import Table
 from reports.data import Data, Group, Seed
 from reports.figures import ARGUMENTS, gae, gradient_variance, parameter_space, step_size, trust_region
 
 DELTA = "hyperparameters.delta"
+COLUMNS = ("env_steps", "episode_return", "episodes")
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +30,7 @@ def _agg() -> Iterator[None]:
 def group(finals: Sequence[float], algorithm: str = "trpo", /, **config: Any) -> Group:
     """A job of 1000 steps whose seeds end at these returns."""
     seeds = tuple(
-        Seed(k, "done", *(np.array([x], float) for x in (1000, final, 100))) for k, final in enumerate(finals)
+        Seed(k, "done", Table(COLUMNS, np.array([[1000.0], [final], [100.0]])), 1000) for k, final in enumerate(finals)
     )
     keys = {"algorithm.name": algorithm, "env.id": "CartPole-v1", **config}
     return Group(
@@ -43,15 +46,8 @@ def group(finals: Sequence[float], algorithm: str = "trpo", /, **config: Any) ->
     )
 
 
-def data(*groups: Group, runs: pd.DataFrame | None = None, measurements: pd.DataFrame | None = None) -> Data:
-    empty = pd.DataFrame(columns=["job", "seed", "subject", "distance", "quantity", "value"])
-    return Data(
-        runs=pd.DataFrame() if runs is None else runs,
-        groups=groups,
-        thresholds={},
-        published=(),
-        measurements=empty if measurements is None else measurements,
-    )
+def data(*groups: Group, measurements: pd.DataFrame | None = None) -> Data:
+    return Data(groups=groups, measurements=pd.DataFrame() if measurements is None else measurements)
 
 
 def test_no_argument_is_drawn_from_runs_that_do_not_vary_it() -> None:
@@ -60,15 +56,15 @@ def test_no_argument_is_drawn_from_runs_that_do_not_vary_it() -> None:
 
 
 def test_step_size_says_what_the_smallest_and_the_largest_lose() -> None:
-    """Returns 100, 300, 290: the smallest loses 200 for sure, the largest perhaps nothing."""
-    finals = {0.001: [100, 101, 99], 0.01: [200, 300, 400], 0.1: [290, 150, 430]}
+    """Returns 10, 300, 290: the smallest loses 290 for sure, the largest perhaps nothing."""
+    finals = {0.001: [10, 11, 9], 0.01: [200, 300, 400], 0.1: [290, 150, 430]}
     drawing = step_size.draw(data(*(group(x, **{DELTA: delta}) for delta, x in finals.items())))
     assert drawing is not None
-    assert "CartPole-v1, TRPO: best at δ=0.01, return 300.0 [200.0, 400.0]; " in drawing.sentence
-    assert "the smallest, δ=0.001 loses 200.0 [" in drawing.sentence
+    assert "CartPole-v1, TRPO: best at δ=0.01, return 300.0 [51.6, 548.4]; " in drawing.sentence
+    assert "the smallest, δ=0.001 loses 290.0 [" in drawing.sentence
     assert drawing.sentence.endswith("which may be nothing.")
     (panel,) = drawing.figure.axes
-    assert np.asarray(panel.lines[-1].get_xydata()).tolist() == [[0.001, 100], [0.01, 300], [0.1, 290]]
+    assert np.asarray(panel.lines[-1].get_xydata()).tolist() == [[0.001, 10], [0.01, 300], [0.1, 290]]
 
 
 def test_step_size_needs_three_and_nothing_else_that_differs() -> None:
@@ -88,24 +84,28 @@ def test_gae_says_whether_a_lambda_between_the_ends_is_best(last: float, shown: 
     drawing = gae.draw(data(*groups))
     assert drawing is not None
     assert shown in drawing.sentence
-    assert "γ=1 is best with λ=1, 300.0 [295.0, 305.0] (λ=0 loses 200.0 [" in drawing.sentence
+    assert "γ=1 is best with λ=1, 300.0 [287.6, 312.4] (λ=0 loses 200.0 [" in drawing.sentence
 
 
 def test_trust_region_counts_what_leaves_it_and_what_the_search_does() -> None:
     """Two seeds, four updates each: NPG leaves it in 1 and 2 of 4, TRPO never; 1 of 8 rejected, 2 of 8 shortened."""
     groups = [group([1, 2], name, **{DELTA: delta}) for name in ("npg", "trpo") for delta in (0.1, 0.2)]
-    rows = []
+    columns = (*COLUMNS, "kl", "line_search_steps", "line_search_accepted")
+    full = []
     for one in groups:
         factors = [[0.9, 0.5, 2.0, 0.9], [3.0, 0.9, 1.5, 0.5]] if one.algorithm == "npg" else [[0.9, 0.5, 0, 1.0]] * 2
+        seeds = []
         for seed, (kls, tries) in enumerate(zip(factors, ([0, 1, 4, 0], [0, 1, 0, 0]), strict=True)):
-            for k, (kl, i) in enumerate(zip(kls, tries, strict=True)):
-                row = {"job": one.job, "seed": seed, "env_steps": 250 * (k + 1), "kl": kl * float(one.config[DELTA])}
-                search = {"line_search_steps": i, "line_search_accepted": int(i < 4)} if one.algorithm == "trpo" else {}
-                rows.append(row | search)
-    drawing = trust_region.draw(data(*groups, runs=pd.DataFrame(rows)))
+            kl = np.array(kls) * float(one.config[DELTA])
+            search = [tries, [int(i < 4) for i in tries]] if one.algorithm == "trpo" else np.full((2, 4), np.nan)
+            numbers = np.array([[250, 500, 750, 1000], [1] * 4, [100] * 4, kl, *search], dtype=float)
+            seeds.append(Seed(seed, "done", Table(columns, numbers), 1000))
+        full.append(replace(one, seeds=tuple(seeds)))
+    drawing = trust_region.draw(data(*full))
     assert drawing is not None
-    assert "δ=0.1: KL exceeds δ in 37.5% [25%, 50%] of NPG's updates, up to 3 times, and in 0% " in drawing.sentence
-    assert "shortens 25% [25%, 25%] and rejects 12.5% [0%, 25%]: only TRPO keeps" in drawing.sentence
+    # Student's t of the two seeds' shares, kept to what a share can be.
+    assert "δ=0.1: KL exceeds δ in 37.5% [0%, 100%] of NPG's updates, up to 3 times, and in 0% " in drawing.sentence
+    assert "shortens 25% [25%, 25%] and rejects 12.5% [0%, 100%]: only TRPO keeps" in drawing.sentence
     assert len(drawing.figure.axes) == 4
 
 
@@ -117,7 +117,15 @@ def test_gradient_variance_compares_each_weight_with_the_one_it_comes_from() -> 
     for subject, (_, origin) in gradient_variance.CHAIN.items():
         size[subject] = size[origin] * (2 if subject == "TD residual" else 0.1)
     rows = [
-        {"job": one.job, "seed": seed, "subject": subject, "distance": np.nan, "quantity": quantity, "value": value}
+        {
+            "job": one.job,
+            "seed": seed,
+            "env_steps": 1000,
+            "subject": subject,
+            "distance": np.nan,
+            "quantity": quantity,
+            "value": value,
+        }
         for seed in (0, 1)
         for subject in gradient_variance.CHAIN
         for quantity, value in (
@@ -136,7 +144,15 @@ def test_parameter_space_compares_directions_at_one_distance() -> None:
     """KL 5 d^2 along the gradient and d^2 / 100 along the natural gradient: 500 times."""
     one = group([1, 2], "vpg", measure="policy_path")
     rows = [
-        {"job": one.job, "seed": k, "subject": subject, "distance": d, "quantity": "kl", "value": c * d**2 * (1 + k)}
+        {
+            "job": one.job,
+            "seed": k,
+            "env_steps": 1000,
+            "subject": subject,
+            "distance": d,
+            "quantity": "kl",
+            "value": c * d**2 * (1 + k),
+        }
         for k in (0, 1)
         for subject, c in (("vanilla", 5.0), ("natural", 0.01))
         for d in (0.01, 0.1, 1.0)

@@ -31,8 +31,10 @@ def write(tmp_path: Path) -> Write:
         total_steps: int = 100_000,
         job: str | None = None,
         root: Path = tmp_path,
+        format: int | None = None,
     ) -> Path:
-        values = {"delta": 0.01, "hidden": [64, 64], **(values or {})}
+        usual = {"delta": 0.01, "hidden": [64, 64]} if format is None else {"hidden": [64, 64]}
+        values = {**usual, **(values or {})}
         name = job or f"{algorithm}-{env}-{hyperparameters}-{crc32(str(values).encode())}-{total_steps}"
         directory = seed_dir(root / name, seed)
         directory.mkdir(parents=True)
@@ -42,7 +44,11 @@ def write(tmp_path: Path) -> Write:
             "hyperparameters": {"name": hyperparameters, **values},
             "total_steps": total_steps,
         }
-        run = {"seed": seed, "job": name, "config": config, "provenance": {"torch": "2.9"}}
+        run: dict[str, Any] = {"seed": seed, "job": name, "config": config, "provenance": {"torch": "2.9"}}
+        if format is not None:  # total_steps is no part of a job, and provenance has a file of its own
+            config = {key: value for key, value in config.items() if key != "total_steps"}
+            run = {"format": format, "seed": seed, "job": name, "config": config, "total_steps": total_steps}
+            (directory / "provenance.jsonl").write_text('{"version": "0.2.0", "time": 1.0, "env_steps": 0}\n')
         (directory / CONFIG).write_text(yaml.safe_dump(run))
         records = Records(directory)
         for k, value in enumerate(returns, 1):

@@ -21,13 +21,13 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_the_study_gives_figures_tables_and_a_page(study: Path, tmp_path: Path, capsys) -> None:
     out = tmp_path / "deep" / "figures"
     assert main([str(study), "--out", str(out), "--published", "--threshold", "CartPole-v1=400"]) == 0
-    names = ("learning_curves", "final_return", "steps_to_threshold", "step_size")
-    assert sorted(path.name for path in out.iterdir()) == sorted(
-        [f"{name}.{kind}" for name in names for kind in ("png", "pdf")] + ["index.html", "summary.csv", "summary.md"]
-    )
+    names = ("learning_curves", "final_return", "ranking", "steps_to_threshold", "step_size", "diagnostics", "seeds")
+    files = [f"{name}.{kind}" for name in names for kind in ("png", "pdf", "svg", "csv", "json")]
+    rest = ["index.html", "manifest.json", "summary.csv", "summary.md", "summary.tex"]
+    assert sorted(path.name for path in out.iterdir()) == sorted([*files, *rest])
     printed = capsys.readouterr().out
     assert printed.splitlines()[-1].endswith(f"are in {out}")
-    assert "to a return of 400" in printed
+    assert len(printed.splitlines()) <= 10
     summary = pd.read_csv(out / "summary.csv")
     assert len(summary) == 7 * 3
     assert {"diverged", "failed", "median_steps_to_threshold"} <= set(summary.columns)

@@ -1,12 +1,14 @@
 """Which seeds count, and how far a group has come."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from reports.data import load_data
+from reports.curves import Table
+from reports.data import Seed, load_data
 from reports.thresholds import threshold
 
 Write = Callable[..., Path]
@@ -19,12 +21,46 @@ def test_diverged_counts_failed_does_not_running_limits(write: Write, tmp_path: 
     write(seed=3, returns=[10, 20, 60], status="running")
     write(seed=4, returns=[], status="pending")
     (group,) = load_data(tmp_path).groups
-    assert group.note == "n = 3, 1 diverged, 1 failed, 1 running, 1 pending"
-    assert (group.start, group.end) == (25_000, 75_000)
-    np.testing.assert_array_equal(group.final, [30, 20, 60])
-    np.testing.assert_array_equal(
-        group.returns([10_000, 25_000, 100_000]), [[np.nan, 10, 40], [np.nan, 10, 20], [np.nan, 10, np.nan]]
-    )
+    assert group.note == "n = 2, 1 diverged, 1 failed, 1 running, 1 pending"
+    assert (group.start, group.end) == (25_000, 100_000)
+    np.testing.assert_array_equal(group.final, [40, 20])
+    np.testing.assert_array_equal(group.curves([10_000, 25_000, 100_000]), [[np.nan, 10, 40], [np.nan, 10, 20]])
+    assert [seed.seed for seed in group.seeds] == [0, 1, 3]
+    assert dict(group.left_out).keys() == {2, 3, 4}
+
+
+def test_seeds_that_are_all_running_count_as_far_as_all_have_come(write: Write, tmp_path: Path) -> None:
+    write(seed=0, returns=[10, 20, 30], status="running")
+    write(seed=1, returns=[10, 40], status="running")
+    (group,) = load_data(tmp_path).groups
+    assert (group.n, group.end) == (2, 50_000)
+    np.testing.assert_array_equal(group.final, [20, 40])
+
+
+def test_no_value_beyond_a_runs_last_step(write: Write, tmp_path: Path) -> None:
+    """Seeds of one job that were extended differently, and a job of half the length, done all of them."""
+    write("npg", 0, [1, 2, 3, 4], format=2)
+    write("npg", 1, [1, 2], total_steps=50_000, job="npg-CartPole-v1-default-1234-100000", format=2)
+    write("vpg", 0, [5, 6], total_steps=50_000, format=2)
+    data = load_data(tmp_path)
+    for group in data.groups:
+        curves = group.curves([25_000, 50_000, 75_000, 100_000])
+        for seed, curve in zip(group.counted, curves, strict=True):
+            assert np.isnan(curve).tolist() == [step > seed.env_steps[-1] for step in (25e3, 50e3, 75e3, 100e3)]
+    assert {group.end for group in data.groups if group.algorithm == "vpg"} == {50_000}
+
+
+def test_a_lost_status_does_not_hide_a_finished_run(write: Write, tmp_path: Path) -> None:
+    (write(seed=0) / "status.json").write_text("")
+    (write(seed=1, returns=[1, 2]) / "status.json").unlink()
+    data = load_data(tmp_path)
+    (group,) = data.groups
+    assert group.note == "n = 1, 2 unknown"
+    assert [seed.finished for seed in group.seeds] == [True, False]
+    assert [problem.split("/")[-1] for problem in data.problems] == [
+        "status.json: damaged; the run's records are shown",
+        "status.json: missing; the run's records are shown",
+    ]
 
 
 def test_the_end_is_total_steps_though_records_overshoot(write: Write, tmp_path: Path) -> None:
@@ -47,8 +83,9 @@ def test_steps_to_threshold_wait_for_a_hundred_episodes(write: Write, tmp_path: 
     assert data.thresholds == {"CartPole-v1": 475}
     (group,) = data.groups
     assert group.reached(475) == [25_000]
-    few = group.seeds[0].__class__(0, "done", np.array([1.0, 2.0]), np.array([500.0, 500.0]), np.array([99.0, 100.0]))
-    assert group.__class__(**{**vars(group), "seeds": (few,)}).reached(475) == [2]
+    numbers = np.array([[1.0, 2.0], [500.0, 500.0], [99.0, 100.0]])
+    few = Seed(0, "done", Table(("env_steps", "episode_return", "episodes"), numbers), 2)
+    assert replace(group, seeds=(few,)).reached(475) == [2]
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,20 @@
 """load_runs and load_episodes: what they give, and from broken or unfinished records."""
 
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pgbench.errors import UserError
 from pgbench.runs.records import EPISODES, EPISODES_FILE, METRICS, METRICS_FILE, STATUS, TIMES_FILE
-from reports import load_episodes, load_runs, load_seeds
+from reports import curves, load_episodes, load_evaluations, load_runs, load_seeds, naming
+from reports.load import read_measurements
 
 Write = Callable[..., Path]
 
@@ -126,13 +131,157 @@ def test_errors_are_for_people(write: Write, tmp_path: Path) -> None:
         load_runs(tmp_path)
     with pytest.raises(UserError, match="nowhere: no such directory"):
         load_runs(tmp_path / "nowhere")
-    directory = write()
-    (directory / METRICS_FILE).write_text("iteration,env_steps\n1,many\n")
-    with pytest.raises(UserError, match=r"metrics\.csv: cannot be read"):
+    (write() / "config.yaml").write_text("seed: 0\n")
+    with pytest.raises(UserError, match=r"not the config of a run.*no run is left"):
         load_runs(tmp_path)
-    (directory / "config.yaml").write_text("seed: 0\n")
-    with pytest.raises(UserError, match="not the config of a run"):
+
+
+def damaged(tmp_path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """What is read, and the warnings without the place."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        runs = load_runs(tmp_path)
+    return runs, [str(one.message).rpartition("/")[2] for one in caught]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "rows", "warning"),
+    [
+        (METRICS_FILE, b"iteration,env_steps\n1,10\n2,many\n3,30\n", 1, "line 3 is damaged; the 1 records before it"),
+        (METRICS_FILE, b"iteration,env_steps\n1,10\n\x00\x00\x00\x00\n3,30\n", 1, "line 3 is damaged"),
+        (METRICS_FILE, b"<html>,of,another\n1,2,3\n", 0, "not a table of records (no column iteration); left out"),
+        (METRICS_FILE, b"\xff\xfe\n\x00\n", 0, "not a table of records"),
+        (METRICS_FILE, b"", 0, None),
+        (TIMES_FILE, b"iteration,seconds\n1,x\n", 4, "times.csv: line 2 is damaged"),
+        (STATUS, b"", 4, "status.json: damaged; the run's records are shown"),
+        (STATUS, b"[]", 4, "status.json: damaged"),
+        ("config.yaml", b"", None, "config.yaml: not the config of a run"),
+        ("config.yaml", b"\x00" * 50, None, "config.yaml: not the config of a run"),
+        ("config.yaml", b"format: 3\nconfig: {}\n", None, "config.yaml: format 3, this version reads up to 2"),
+        ("provenance.jsonl", b"{}\n{\n{}\n", 4, "provenance.jsonl: line 2 is damaged and left out"),
+    ],
+)
+def test_a_damaged_file_costs_one_warning_that_names_it(
+    write: Write, tmp_path: Path, name: str, content: bytes, rows: int | None, warning: str | None
+) -> None:
+    """The other run is read whole; the hurt one as far as it can be."""
+    write(seed=0, format=2)
+    (write(seed=1, format=2) / name).write_bytes(content)
+    runs, messages = damaged(tmp_path)
+    assert (runs["seed"] == 0).sum() == 4
+    assert (runs["seed"] == 1).sum() == (rows or 0)
+    assert len(messages) == (warning is not None)
+    if warning:
+        assert warning in messages[0]
+
+
+def test_a_missing_config_is_told_and_costs_one_run(write: Write, tmp_path: Path) -> None:
+    write(seed=0)
+    (write(seed=1) / "config.yaml").unlink()
+    runs, messages = damaged(tmp_path)
+    assert (runs["seed"].tolist(), messages) == ([0] * 4, ["config.yaml: missing; this run is left out"])
+
+
+def test_runs_that_have_not_begun_are_no_fault(write: Write, tmp_path: Path) -> None:
+    """A sweep marks all its runs as pending before it writes their configs."""
+    (write(seed=1, returns=[], status="pending") / "config.yaml").unlink()
+    with pytest.raises(UserError, match="none of its 1 runs has begun yet"):
         load_runs(tmp_path)
+    write(seed=0)
+    runs, messages = damaged(tmp_path)
+    assert (runs["seed"].unique().tolist(), messages) == ([0], [])
+
+
+def test_links_nested_roots_and_a_root_reached_twice_show_each_run_once(write: Write, tmp_path: Path) -> None:
+    write(seed=0, root=tmp_path / "a" / "deep")
+    write(seed=1, root=tmp_path / "b", job="other")
+    (tmp_path / "a" / "link").symlink_to(tmp_path / "b" / "other")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path / "a")
+    (tmp_path / "c").symlink_to(tmp_path / "b")
+    for directories in ([tmp_path], [tmp_path / "a"], [tmp_path / "a", tmp_path / "b", tmp_path / "c", tmp_path]):
+        assert sorted(load_seeds(directories)["seed"]) == [0, 1], directories
+    assert load_seeds(tmp_path / "b" / "other" / "seed-1")["seed"].tolist() == [1]
+
+
+def test_both_formats_give_the_same(write: Write, tmp_path: Path) -> None:
+    for name, format in (("old", None), ("new", 2)):
+        write(root=tmp_path / name, format=format, values={"delta": 0.01}, job="same")
+    old, new = (load_runs(tmp_path / name) for name in ("old", "new"))
+    pd.testing.assert_frame_equal(old, new)
+    assert load_seeds(tmp_path / "new")["provenance"][0] == [{"version": "0.2.0", "time": 1.0, "env_steps": 0}]
+
+
+def test_own_metrics_are_read_as_they_are(write: Write, tmp_path: Path) -> None:
+    (write("ppo") / METRICS_FILE).write_text(
+        "iteration,env_steps,episodes,episode_return,clip_fraction\n1,10,1,2.5,0.1\n"
+    )
+    write("trpo")
+    runs = load_runs(tmp_path)
+    assert runs["clip_fraction"].notna().tolist() == [False] * 4 + [True]
+    assert runs["clip_fraction"].iloc[-1] == 0.1
+
+
+def test_measurements_of_several_ages_and_of_the_first_format(write: Write, tmp_path: Path) -> None:
+    rows = "GAE,,variance,1.5\n"
+    (write(seed=0) / "measurements.csv").write_text(f"subject,distance,quantity,value\n{rows}")
+    (write(seed=1, format=2, job="new") / "measurements.csv").write_text(
+        f"env_steps,subject,distance,quantity,value\n2048,{rows}61440,{rows}"
+    )
+    write(seed=2)
+    table = read_measurements(load_seeds(tmp_path), print)
+    assert table[["seed", "env_steps", "value"]].to_numpy().tolist() == [
+        [0, 100_000, 1.5],
+        [1, 2048, 1.5],
+        [1, 61440, 1.5],
+    ]
+
+
+def test_evaluations_are_one_row_per_episode(write: Write, tmp_path: Path) -> None:
+    head = "env_steps,episode,return,length,deterministic\n"
+    (write(seed=0) / "evaluations.csv").write_text(f"{head}100,0,1.5,10,1\n100,1,2.5,12,1\n200,0,3")
+    write(seed=1)
+    table = load_evaluations(tmp_path)
+    assert table[["seed", "env_steps", "episode", "return", "length", "deterministic"]].to_numpy().tolist() == [
+        [0, 100, 0, 1.5, 10, 1],
+        [0, 100, 1, 2.5, 12, 1],
+    ]
+    assert load_evaluations(write(seed=2, root=tmp_path / "none").parent).empty
+
+
+@given(st.lists(st.text(min_size=1, max_size=40), min_size=2, max_size=6, unique=True))
+def test_two_jobs_never_share_a_label(names: list[str]) -> None:
+    configs = {
+        f"job-{k}": {"algorithm.name": "trpo", "env.id": "E", "hyperparameters.name": "default", "env.kwargs.x": value}
+        for k, value in enumerate([*names, *([1, "1", 1.0, True])])
+    }
+    found = naming.labels(configs)
+    assert len(set(found.values())) == len(configs)
+
+
+def test_the_cache_gives_what_the_files_hold(write: Write, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(curves, "WORTH", 1)
+    run, other = write(seed=0), write(seed=1)
+    first = load_runs(tmp_path)
+    assert (tmp_path / curves.CACHE / "index.json").exists()
+    monkeypatch.setattr(curves, "read_tables", lambda runs: pytest.fail("read again"))
+    pd.testing.assert_frame_equal(load_runs(tmp_path), first)
+    monkeypatch.undo()
+    monkeypatch.setattr(curves, "WORTH", 1)
+    # A run that has grown is read again, the other is not.
+    for name in (METRICS_FILE, TIMES_FILE):
+        lines = (run / name).read_text().splitlines()
+        (run / name).write_text("\n".join([*lines, lines[-1].replace("4,", "5,", 1), ""]))
+    read: list[Path] = []
+    real = curves.read_tables
+    monkeypatch.setattr(curves, "read_tables", lambda runs: read.extend(runs) or real(runs))
+    assert len(load_runs(tmp_path)) == 9
+    assert read == [run.resolve()] != [other.resolve()]
+    # Damaged or deleted, it is as if there were none.
+    (tmp_path / curves.CACHE / "index.json").write_text("{")
+    assert len(load_runs(tmp_path)) == 9
+    for data in (tmp_path / curves.CACHE).glob("*.f64"):
+        data.unlink()
+    assert len(load_runs(tmp_path)) == 9
 
 
 def test_forty_runs_are_read_quickly(write: Write, tmp_path: Path) -> None:

@@ -7,12 +7,34 @@ from hypothesis import strategies as st
 
 from reports.statistics import (
     align,
+    area_under_curve,
+    average,
+    best,
     bootstrap_ci,
+    censored_median,
+    difference_interval,
+    geometric_mean_interval,
+    improvement_over_tasks,
     iqm,
+    iqm_interval,
     mean,
+    mean_interval,
     median,
+    median_interval,
+    optimality_gap,
+    paired_interval,
+    performance_profile,
+    probability_interval,
     probability_of_improvement,
+    steps_interval,
     steps_to_threshold,
+    stratified_bootstrap,
+    task_iqm,
+    task_mean,
+    task_median,
+    task_optimality_gap,
+    tolerance_interval,
+    variance_shares,
 )
 
 finite = st.floats(-1e6, 1e6)
@@ -146,3 +168,125 @@ def test_probability_of_improvement(ours: list[float], theirs: list[float], expe
 def test_one_of_two_is_better(ours: list[float], theirs: list[float]) -> None:
     both = probability_of_improvement(ours, theirs) + probability_of_improvement(theirs, ours)
     assert both == pytest.approx(1)
+
+
+def test_mean_interval_is_students() -> None:
+    """t with two degrees of freedom: 4.302653; s = 1, S = 3."""
+    np.testing.assert_allclose(mean_interval([1, 2, 3]), [2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5], rtol=1e-6)
+    np.testing.assert_allclose(geometric_mean_interval([1, 10, 100]), 10 ** np.array(mean_interval([0, 1, 2])))
+    assert np.isnan(mean_interval([5.0])).all()
+
+
+def test_iqm_interval_by_hand() -> None:
+    """Eight values, two dropped at each end: h = 4, winsorised to 2, 2, 2, 3, 4, 7, 7, 7; t with 3 degrees 3.182446."""
+    low, high = iqm_interval([9, 1, 8, 2, 3, 4, 7, 0])
+    winsorised = np.std([2, 2, 2, 3, 4, 7, 7, 7], ddof=1)
+    half = 3.182446 * winsorised * (7 / (4 * 3)) ** 0.5
+    np.testing.assert_allclose([low, high], [4 - half, 4 + half], rtol=1e-6)
+    np.testing.assert_allclose(iqm_interval([1, 2, 3]), mean_interval([1, 2, 3]))
+
+
+def test_difference_interval_is_welchs() -> None:
+    """By hand: variances 1 and 4 over 3 seeds each, (1/3 + 4/3)^2 / (1/9/2 + 16/9/2) = 2.941 degrees of freedom."""
+    low, high = difference_interval([1, 2, 3], [2, 4, 6])
+    assert (low + high) / 2 == pytest.approx(-2)
+    assert (high - low) / 2 == pytest.approx(3.2186 * (5 / 3) ** 0.5, rel=1e-3)
+    assert difference_interval([1, 1], [0, 0]) == (1, 1)
+    np.testing.assert_allclose(paired_interval([1, 2, 3], [0, 2, 4]), mean_interval([1, 0, -1]))
+
+
+def test_median_interval_needs_six_seeds() -> None:
+    assert median_interval([1, 2, 3, 4, 5]) == (-np.inf, np.inf)
+    assert median_interval([1, 2, 3, 4, 5, 6]) == (1, 6)
+    assert median_interval(range(1, 11)) == (2, 9)
+
+
+def test_steps_interval_holds_whatever_a_censored_seed_would_have_done() -> None:
+    times, ends = [10, 20, 30, np.inf, np.inf, np.inf], [99, 99, 99, 40, 50, 60]
+    assert steps_interval(times, ends) == (10, np.inf)
+    assert steps_interval([np.inf] * 6, [5] * 6) == (5, np.inf)
+    assert steps_interval([1, 2], [9, 9]) == (0, np.inf)
+
+
+def test_censored_median_is_kaplan_and_meiers() -> None:
+    """Survival 4/5 at 10; the seed that ended at 15 leaves; 4/5 x 2/3 at 20; x 1/2 at 30: 0.267."""
+    assert censored_median([10, np.inf, 20, 30, np.inf], [99, 15, 99, 99, 40]) == 30
+    assert censored_median([10, 20, np.inf], [99, 99, 99]) == 20
+    assert censored_median([10, np.inf, np.inf], [99, 99, 99]) == np.inf
+
+
+@given(st.lists(st.integers(1, 99) | st.just(np.inf), min_size=1, max_size=9).filter(lambda x: len(x) % 2))
+def test_with_equal_ends_it_is_the_median(times: list[float]) -> None:
+    assert censored_median(times, [100] * len(times)) == median(times)
+
+
+def test_probability_interval_solves_its_equation() -> None:
+    """At both ends the observed value is z standard deviations away (Newcombe 2006, method 5)."""
+    x, y = [1, 5, 6, 7], [2, 3, 4, 8, 0]
+    observed = probability_of_improvement(x, y)
+    for p in probability_interval(x, y):
+        spread = p * (1 - p) * (1 + 3.5 * (1 - p) / (2 - p) + 3.5 * p / (1 + p)) / 20
+        assert abs(p - observed) == pytest.approx(1.959964 * spread**0.5, rel=1e-5)
+    assert probability_interval([2, 3], [0, 1])[1] == pytest.approx(1)
+    assert probability_interval([2, 3], [0, 1])[0] < 1
+
+
+def test_tolerance_interval_says_how_sure_it_is() -> None:
+    """The range of n seeds holds 90% of runs with confidence 1 - n 0.9^(n-1) + (n-1) 0.9^n."""
+    (low, high), confidence = tolerance_interval([3, 1, 2, 5, 4])
+    assert (low, high) == (1, 5)
+    assert confidence == pytest.approx(1 - 5 * 0.9**4 + 4 * 0.9**5)
+    assert tolerance_interval(range(100))[1] >= 0.95
+
+
+def test_curve_statistics_by_hand() -> None:
+    """1 held from 10 to 20, 3 from 20 to 40."""
+    assert area_under_curve([10, 20, 50], [1, 3, 9], 40) == 10 + 60
+    assert average([10, 20, 50], [1, 3, 9], 40) == 70 / 30
+    assert best([10, 20, 50], [1, 3, 9], 40) == 3
+    assert average([5, 10, 20], [np.nan, 1, 3], 20) == 1
+    assert np.isnan(average([10], [np.nan], 10))
+
+
+def test_aggregates_are_rliables_definitions() -> None:
+    """Two tasks of four seeds, by hand: the mean over all, the median of task means, scipy's trim_mean(., 0.25) of the
+    eight pooled, 1 - mean of min(x, 1)."""
+    tasks = [[0.0, 0.2, 0.4, 0.6], [0.8, 1.0, 1.2, 1.4]]
+    assert task_mean(tasks) == pytest.approx(0.7)
+    assert task_median(tasks) == pytest.approx(0.7)
+    assert task_iqm(tasks) == pytest.approx(np.mean([0.4, 0.6, 0.8, 1.0]))
+    assert task_optimality_gap(tasks) == pytest.approx(1 - np.mean([0, 0.2, 0.4, 0.6, 0.8, 1, 1, 1]))
+    assert optimality_gap([0.5, 2.0]) == 0.25
+    np.testing.assert_allclose(performance_profile(tasks, [-1, 0.5, 1.0, 2]), [1, 5 / 8, 2 / 8, 0])
+    assert improvement_over_tasks([[1, 2], [0, 0]], [[0, 0], [1, 1]]) == 0.5
+
+
+def test_stratified_bootstrap_redraws_within_tasks() -> None:
+    """Seeds that agree within a task leave nothing to redraw, however the tasks differ; and `expand` is wider."""
+    assert stratified_bootstrap(task_mean, [[1, 1, 1], [9, 9, 9]]) == (5, 5)
+    tasks = np.random.default_rng(0).normal(size=(4, 5))
+    narrow = stratified_bootstrap(task_iqm, tasks, expand=False)
+    wide = stratified_bootstrap(task_iqm, tasks)
+    assert wide.low < narrow.low < narrow.high < wide.high
+    assert np.isnan(stratified_bootstrap(task_mean, [[1.0], [2.0, 3.0]])).all()
+
+
+def test_intervals_hold_their_level_with_three_seeds() -> None:
+    """The percentile bootstrap would hold 70%."""
+    draws = np.random.default_rng(0).normal(size=(3, 4000))
+    low, high = mean_interval(draws)
+    assert np.mean((low <= 0) & (high >= 0)) == pytest.approx(0.95, abs=0.012)
+    low, high = bootstrap_ci(mean, draws[:, :500], resamples=200)
+    assert np.mean((low <= 0) & (high >= 0)) < 0.8
+
+
+def test_variance_shares() -> None:
+    """Scores that are the first key alone; a key of noise explains nothing; a constant one neither."""
+    rng = np.random.default_rng(0)
+    first, second = rng.integers(3, size=300), rng.integers(4, size=300)
+    shares = variance_shares(first * 10.0, [first.tolist(), second.tolist(), [1] * 300])
+    assert shares[0] > 0.99
+    assert shares[1] < 0.03
+    assert shares[2] == 0
+    both = variance_shares(first + 2.0 * (second == 0), [first.tolist(), second.tolist()])
+    assert both.sum() == pytest.approx(1, abs=0.1)

@@ -1,0 +1,80 @@
+"""Evaluations: what policies return when they are tried, apart from training (`evaluations.csv`)."""
+
+import numpy as np
+import pandas as pd
+
+from reports import style, text
+from reports.data import Data
+from reports.figures.drawing import Drawing
+from reports.published import EVALUATED
+from reports.statistics import Interval, mean, mean_interval
+
+NOTE = (
+    "Mark: mean over seeds of a seed's mean evaluation return of the policy at that step; bar: its 95% interval "
+    "(Student's t over seeds); faint: each seed. Filled: the policy draws its actions; open: it acts by its mode. "
+    "Published marks: evaluations too, in the protocol of the table."
+)
+
+
+def draw(data: Data) -> Drawing | None:
+    """A panel per environment with evaluations, x environment steps, y return; None where nothing was evaluated."""
+    table = data.evaluations
+    if table is None or not len(table):
+        return None
+    envs = [env for env in data.envs if (table["env"] == env).any()]
+    figure, axes = style.panels(len(envs), height=3.4)
+    rows = []
+    for panel, env in zip(axes, envs, strict=True):
+        shown = [group for group in style.chosen(data, env)[0] if (table["job"] == group.job).any()]
+        for group in shown:
+            mine = table[(table["job"] == group.job) & table["seed"].isin([seed.seed for seed in group.counted])]
+            for kind, part in mine.groupby("deterministic"):
+                rows += _curve(panel, group, bool(kind), part, data, shown)
+        for row in data.published:
+            if row.env == env and row.protocol in EVALUATED:
+                look = style.of_algorithm(row.algorithm, data)
+                style.published_mark(panel, row.env_steps, row.mean, yerr=row.spread, fmt=look.marker, color=look.color)
+        style.finish(panel, env, shown)
+        style.steps_axis(panel)
+        panel.set_ylabel("evaluation return")
+    style.legend(figure, axes)
+    found = pd.DataFrame(rows)
+    return Drawing(figure, "\n".join(_sentence(env, found) for env in envs), NOTE, found)
+
+
+def _curve(panel, group, deterministic, part, data, shown) -> list[dict]:  # type: ignore[no-untyped-def]
+    look = style.style(group, data, shown)
+    seeds = part.groupby(["env_steps", "seed"])["return"].mean()
+    rows = []
+    for steps, values in seeds.groupby("env_steps"):
+        numbers = values.to_numpy(float)
+        ends = mean_interval(numbers)
+        episodes = int((part["env_steps"] == steps).sum())
+        rows.append(
+            {"env": group.env, "label": group.label, "job": group.job, "env_steps": steps, "n": len(numbers)}
+            | {"episodes": episodes, "deterministic": int(deterministic), "mean": float(mean(numbers))}
+            | {"low": float(ends.low), "high": float(ends.high)}
+        )
+        panel.scatter(np.full(len(numbers), steps), numbers, s=8, color=look.color, alpha=0.35, lw=0)
+        if not np.isnan(ends.low):
+            panel.plot([steps, steps], [ends.low, ends.high], color=look.color, linewidth=1.2)
+    panel.plot(
+        [row["env_steps"] for row in rows],
+        [row["mean"] for row in rows],
+        color=look.color,
+        linestyle=look.linestyle,
+        marker=look.marker,
+        markerfacecolor="white" if deterministic else look.color,
+        label=f"{group.label}, {'mode' if deterministic else 'drawn actions'} (n = {max(row['n'] for row in rows)})",
+    )
+    return rows
+
+
+def _sentence(env: str, table: pd.DataFrame) -> str:
+    mine = table[table["env"] == env]
+    last = mine.sort_values("env_steps").groupby(["label", "deterministic"], sort=False).tail(1)
+    best = last.sort_values("mean", ascending=False).iloc[0]
+    shown = text.interval(best["mean"], Interval(best["low"], best["high"]))
+    how = "by its mode" if best["deterministic"] else "drawing its actions"
+    name, steps = text.short(best["label"], 60), text.steps(best["env_steps"])
+    return f"{env}: evaluated {how}, {name} returns {shown} at {steps} steps."
