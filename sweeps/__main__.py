@@ -54,6 +54,10 @@ def run(arguments: Sequence[str], given: Sequence[str], config_dirs: Sequence[st
     if options.sweep is None and not overrides:
         raise UserError(f"sweep: missing, allowed is {', '.join(descriptions(config_dirs))} or the path of a YAML file")
     sweep = load(options.sweep, config_dirs) if options.sweep else {}
+    if "search" in sweep:
+        from sweeps.search.command import search
+
+        return search(sweep, options, overrides, config_dirs, arguments, trainer)
     asked = expand(sweep, {**overrides, "output_dir": [str(writable(options.output_dir))]})
     jobs = resolve(asked, config_dirs)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from pgbench.runs.lock import Held, lock
 from pgbench.runs.records import is_over, read_status, seed_dir
@@ -14,7 +15,7 @@ from sweeps.backends import Backend
 from sweeps.options import Options
 from sweeps.plan import Unit, shrink, spread
 from sweeps.progress import Progress
-from sweeps.state import Outcome, after, record_failure
+from sweeps.state import Outcome, after, record_failure, withdrawn
 from sweeps.supervise import GRACE
 
 POLL = 0.5  # seconds between two looks at the runs
@@ -39,6 +40,16 @@ class Stop:
         self.signal = number
 
 
+class Source(Protocol):
+    """Where units come from that depend on how others ended."""
+
+    def more(self, free: int) -> list[Unit] | None:
+        """Units for `free` slots (none if it is below 1, or others must end before); None: there will be no more."""
+
+    def ended(self, unit: Unit) -> None:
+        """A unit is over: done, withdrawn or given up."""
+
+
 @dataclass
 class Flight:
     """A unit that runs."""
@@ -57,13 +68,24 @@ class Flight:
         return (total - steps) * seconds_a_step if steps > self.steps else 0.0
 
 
-def drive(units: Iterable[Unit], backend: Backend, options: Options, show: Progress, stop: Stop) -> int:
-    """Runs the units to their end, or until `stop`. Gives the number of runs that failed."""
+def drive(
+    units: Iterable[Unit],
+    backend: Backend,
+    options: Options,
+    show: Progress,
+    stop: Stop,
+    source: Source | None = None,
+) -> int:
+    """Runs the units, and those of `source`, to their end, or until `stop`. Gives the number of runs that failed."""
     queue, flight, failed = deque(units), dict[Future[Outcome], Flight](), 0
     held: deque[tuple[float, Unit]] = deque()
     limit = 1 if options.on_error == "stop" else options.max_failures
-    given_up = math.inf
-    while (flight and time.monotonic() < given_up) or ((queue or held) and not stop):
+    given_up, open_source = math.inf, source is not None
+    while (flight and time.monotonic() < given_up) or ((queue or held or open_source) and not stop):
+        if source and not stop:
+            more = source.more(backend.slots - len(flight) - len(queue))
+            open_source = more is not None
+            queue.extend(more or [])
         while held and held[0][0] <= time.monotonic():
             queue.append(held.popleft()[1])
         while queue and len(flight) < backend.slots and not stop:
@@ -73,15 +95,15 @@ def drive(units: Iterable[Unit], backend: Backend, options: Options, show: Progr
         if not (queue or stop or options.seeds_per_process):
             _fill(flight, backend)
         if not flight:
-            time.sleep(POLL)
+            time.sleep(0.01 if open_source else POLL)
         for future in wait(flight, POLL, "FIRST_COMPLETED").done:
             ended, outcome = flight.pop(future), _outcome(future)
             unit = ended.unit
-            follow = after(unit, outcome, options.retries, _steps(unit))
+            follow = [] if withdrawn(unit) else after(unit, outcome, options.retries, _steps(unit))
             if outcome["end"] == "held":
                 held.extend((time.monotonic() + HELD_SECONDS, each) for each in follow)
                 show.held(unit, outcome["held"])
-            elif outcome["end"] == "stopped" and ended.parts > 1 and not stop:
+            elif outcome["end"] == "stopped" and ended.parts > 1 and follow and not stop:
                 parts = spread(unit, _open(unit), ended.parts)
                 queue.extendleft(parts)
                 show.spread(unit, len(parts))
@@ -93,8 +115,12 @@ def drive(units: Iterable[Unit], backend: Backend, options: Options, show: Progr
                 show.failed(unit, outcome)
                 failed += outcome.get("seeds", len(unit.seeds))
                 stop.failures = limit is not None and failed >= limit
+                if source and outcome.get("mistake") and "seeds" not in outcome:
+                    stop.failures = True  # what a user has to mend would fail every unit to come
             else:
                 show.ended(unit)
+            if source and not follow and not stop:
+                source.ended(unit)
         if stop:
             backend.stop()
             given_up = min(given_up, time.monotonic() + STOP_SECONDS)

@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from pgbench.config import GROUPS, PositiveInt, keys, nearest
 from pgbench.errors import UserError
+from sweeps.search.schema import KEYS as SEARCH
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", use_attribute_docstrings=True))
@@ -80,7 +81,7 @@ def _override_values(overrides: list[str]) -> dict[str, list[Any]]:
 
 def check_key(key: str) -> None:
     """Raises UserError with the nearest key there is, unless `key` is a config key or group of a job."""
-    allowed = [*GROUPS, *(name for name, _ in keys()), "env.kwargs.*"]
+    allowed = [*GROUPS, *(name for name, _ in keys()), "env.kwargs.*", *(f"search.{name}" for name in SEARCH)]
     if key not in allowed and not key.startswith(("env.kwargs.", "hyperparameters.")):  # the job's schema knows those
         raise UserError(f"{key}: no such key{nearest(key, [*OPTIONS, *allowed])} (python -m sweeps --help lists them)")
 
@@ -105,5 +106,8 @@ def describe(sweeps: Mapping[str, str]) -> str:
             "== Keys that reach every job (key=value, or key=a,b for one job each) ==",
             f"  {', '.join(GROUPS)}",
             *(f"  {name:<40}{text}" for name, text in keys() if name != "output_dir"),
+            "",
+            "== Keys of a sweep file's `search:` (search.key=value; docs/search.md) ==",
+            *(f"  search.{name:<33}{text}" for name, text in SEARCH.items()),
         ]
     )

@@ -4,6 +4,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
@@ -163,10 +164,12 @@ class Progress:
 
     def _look(self, run: Run, state: str) -> None:
         """Reads a run's status.json; `state` is where it stands here if it is not over."""
-        job = self.jobs[run[0]]
-        read = read_status(seed_dir(job.job_dir, run[1]))
-        over = is_over(read, job.total_steps)
+        read = read_status(self._directory(run))
+        over = is_over(read, self.jobs[run[0]].total_steps)
         self.runs[run] = Seen(read["status"] if over else state, read.get("env_steps", 0), read.get("seconds", 0.0))
+
+    def _directory(self, run: Run) -> Path:
+        return seed_dir(self.jobs[run[0]].job_dir, run[1])
 
     def _steps(self) -> int:
         return sum(seen.steps for seen in self.runs.values())

@@ -37,6 +37,22 @@ Outcome = Mapping[str, Any]
 `mistake` (one a user can mend)."""
 
 
+WITHDRAWN = "withdrawn"
+"""A file beside a run's records: a search has seen enough of this run, and it is not to go on."""
+
+
+def withdraw(runs: Iterable[Path]) -> None:
+    """Asks whoever trains these runs, on whatever machine, to checkpoint and leave them."""
+    for directory in runs:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / WITHDRAWN).touch()
+
+
+def withdrawn(unit: Unit) -> bool:
+    """Whether a unit's runs are not to go on."""
+    return any((seed_dir(unit.config.job_dir, seed) / WITHDRAWN).exists() for seed in unit.seeds)
+
+
 def mark_pending(units: Iterable[Unit]) -> None:
     """Gives runs that have no status yet the first one, so that others see what is to come."""
     for unit in units:

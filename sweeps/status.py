@@ -1,4 +1,4 @@
-"""`python -m sweeps.status DIR`: how the runs below a directory stand, from any terminal; it only reads."""
+"""`python -m sweeps.status DIR`: how the runs (or trials) below a directory stand, from any terminal; it only reads."""
 
 import sys
 import time
@@ -98,12 +98,25 @@ def _last(run: Standing) -> str:
     return f"its process {run.read.get('pid', '')}{where} is gone, last seen {updated}"
 
 
+def _search(directory: Path) -> int:
+    from sweeps.search.status import report as report_search
+
+    try:
+        print(report_search(directory))
+        return 0
+    except UserError as error:
+        print(f"sweeps: error: {error}", file=sys.stderr)
+        return 2
+
+
 def main(arguments: Sequence[str]) -> int:
     """Gives the exit status: 0, or 2 where there are no runs."""
     if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
         print(f"usage: python -m sweeps.status DIR\n\n{__doc__}")
         return 0 if {"-h", "--help"} & set(arguments) else 2
     directory = Path(arguments[0])
+    if (directory / "journal.log").exists():
+        return _search(directory)
     try:
         print(report(directory))
     except UserError as error:

@@ -19,7 +19,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 
 from pgbench.runs.records import read_status, seed_dir
 from sweeps.plan import Unit
-from sweeps.state import Outcome
+from sweeps.state import Outcome, withdrawn
 from sweeps.worker import prepare, start, train
 
 POLL = 0.2  # seconds between two looks at a running unit
@@ -79,7 +79,7 @@ class Watch:
 
 def supervise(unit: Unit, slot: Slot, stopped: Callable[[], bool]) -> Outcome:
     """Trains a unit in the slot's process and says how that ended; never raises for what the process does."""
-    if stopped():
+    if stopped() or withdrawn(unit):
         return {"end": "stopped"}
     asked = hung = alive = False
     try:
@@ -87,7 +87,7 @@ def supervise(unit: Unit, slot: Slot, stopped: Callable[[], bool]) -> Outcome:
         assert slot.pool is not None
         future, watch = slot.pool.submit(train, unit, slot.trainer), Watch(unit)
         while not wait([future], POLL).done:
-            if not asked and (stopped() or (hung := watch.hung())):
+            if not asked and (stopped() or withdrawn(unit) or (hung := watch.hung())):
                 asked, patience = True, time.monotonic() + GRACE
                 if hung:
                     slot.kill(signal.SIGABRT)  # it prints where it is

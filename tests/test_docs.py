@@ -54,6 +54,19 @@ def test_the_commands_of_the_documents_run(tmp_path: Path) -> None:
     assert (tmp_path / "figures" / "delta" / "learning_curves.png").exists()
 
 
+def test_the_search_to_copy_is_the_one_in_conf() -> None:
+    first = blocks(ROOT / "docs" / "search.md", "yaml")[0]
+    assert first == (ROOT / "conf" / "sweep" / "search_npg.yaml").read_text()
+
+
+def test_every_key_of_a_search_is_in_its_document() -> None:
+    from sweeps.search.schema import KEYS
+
+    text = (ROOT / "docs" / "search.md").read_text().partition("## The keys below")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([\w.]+)` \|", text, re.M)
+    assert rows == list(KEYS)
+
+
 def test_the_make_targets_named_in_documents_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
     for path in DOCUMENTS:

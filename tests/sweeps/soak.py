@@ -1,7 +1,9 @@
 """Kills a sweep's driver and workers at random instants, starts it again, and compares its records with those of an
-uninterrupted sweep, bit for bit: `python tests/sweeps/soak.py [kills] [seed]`.
+uninterrupted sweep, bit for bit: `python tests/sweeps/soak.py [kills] [seed] [grid or search]`. A search must also have
+the same trials, each once.
 """
 
+import json
 import os
 import random
 import signal
@@ -9,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,9 +31,29 @@ jobs:
   - set: {env: pendulum, algorithm: vpg}
 """
 
+SEARCH = """
+description: trials along whose training the median decides, one after another, then their confirmation
+env: cartpole
+algorithm: npg
+hyperparameters: equal_work
+checkpoint_seconds: 0.3
+search:
+  space:
+    hyperparameters.delta: tag(log, interval(0.0001, 0.1))
+    hyperparameters.gae_lambda: choice(0.9, 0.97, 1.0)
+    hyperparameters.critic_steps: int(interval(2, 20))
+  trials: 16
+  seeds: 2
+  pruner: median
+  confirm: {best: 2, seeds: 2}
+"""
+TEXTS = {"grid": SWEEP, "search": SEARCH}
+# A search is one study whatever is killed, if it is one trial at a time and no trial is given up for its kills.
+ARGUMENTS = {"grid": ["n_jobs=2"], "search": ["n_jobs=1", "retries=1000"]}
+
 
 def begin(directory: Path, sweep: Path, total_steps: int) -> subprocess.Popen:
-    arguments = [f"sweep={sweep}", f"output_dir={directory}", f"total_steps={total_steps}", "n_jobs=2"]
+    arguments = [f"sweep={sweep}", f"output_dir={directory}", f"total_steps={total_steps}", *ARGUMENTS[sweep.stem]]
     with open(directory.with_suffix(".log"), "a") as log:
         return subprocess.Popen([sys.executable, "-m", "sweeps", *arguments], cwd=ROOT, stdout=log, stderr=log)
 
@@ -45,13 +68,13 @@ def children(pid: int) -> list[int]:
     return []
 
 
-def soak(directory: Path, kills: int, seed: int, total_steps: int, pause: float) -> list[str]:
+def soak(directory: Path, kills: int, seed: int, total_steps: int, pause: float, mode: str = "grid") -> list[str]:
     """Gives what was killed, in order; less than `kills` where the sweep was done before.
 
     `pause`: longest time between two kills, seconds. Raises AssertionError if a record differs or a run is not done.
     """
-    sweep = directory / "soak.yaml"
-    sweep.write_text(SWEEP)
+    sweep = directory / f"{mode}.yaml"
+    sweep.write_text(TEXTS[mode])
     assert begin(directory / "whole", sweep, total_steps).wait() == 0
     chance, killed = random.Random(seed), list[str]()
     driver = begin(directory / "killed", sweep, total_steps)
@@ -74,15 +97,43 @@ def soak(directory: Path, kills: int, seed: int, total_steps: int, pause: float)
             driver = begin(directory / "killed", sweep, total_steps)
     while driver.wait() != 0:  # failed runs are trained by the same command
         driver = begin(directory / "killed", sweep, total_steps)
-    compare(directory / "whole", directory / "killed")
+    {"grid": compare, "search": compare_search}[mode](directory / "whole", directory / "killed")
     return killed
 
 
-def compare(whole: Path, killed: Path) -> None:
-    """Raises AssertionError unless both hold the same runs, done, with the same records and final state."""
+def compare_search(whole: Path, killed: Path) -> None:
+    """Raises AssertionError unless both hold the same trials, ended the same way, and the same records.
+
+    What a run wrote between the verdict and its stop depends on the clock: of runs stopped early, the rows that both
+    have are compared.
+    """
+    ours, theirs = (json.loads((side / "search.json").read_text())["studies"][0] for side in (whole, killed))
+    assert [trial["number"] for trial in theirs["trials"]] == list(range(16))
+    keys = ("number", "state", "value", "params", "along", "scores", "jobs")
+    told, again = ([{key: trial.get(key) for key in keys} for trial in side["trials"]] for side in (ours, theirs))
+    assert told == again
+    assert ours["confirmation"]["candidates"] == theirs["confirmation"]["candidates"]
+    states = [trial["state"] for trial in told]
+    assert set(states) == {"done", "pruned"}, states
+    compare(whole / "confirmation", killed / "confirmation")
+    stopped = {job for trial in told if trial["state"] == "pruned" for job in trial["jobs"]}
+    compare(whole / "trials", killed / "trials", stopped)
+
+
+def compare(whole: Path, killed: Path, stopped: Collection[str] = ()) -> None:
+    """Raises AssertionError unless both hold the same runs, done, with the same records and final state.
+
+    Of the jobs in `stopped`, the tables' common beginning is compared.
+    """
     runs = sorted(path.parent.relative_to(whole) for path in whole.glob("*/seed-*/status.json"))
     assert runs == sorted(path.parent.relative_to(killed) for path in killed.glob("*/seed-*/status.json"))
     for run in runs:
+        if run.parent.name in stopped:
+            tables = [(side / run / METRICS_FILE).read_text().splitlines() for side in (whole, killed)]
+            shorter = min(map(len, tables))
+            assert shorter > 1, run
+            assert tables[0][:shorter] == tables[1][:shorter], run
+            continue
         assert read_status(killed / run)["status"] == "done", run
         for name in (METRICS_FILE, EPISODES_FILE):
             assert (killed / run / name).read_bytes() == (whole / run / name).read_bytes(), run / name
@@ -104,10 +155,12 @@ def equal(one: object, other: object) -> bool:
 
 
 if __name__ == "__main__":
-    kills, seed = (int(argument) for argument in [*sys.argv[1:], *["50", "0"][len(sys.argv) - 1 :]])
+    given = [*sys.argv[1:], *["50", "0", "grid"][len(sys.argv) - 1 :]]
+    kills, seed, mode = int(given[0]), int(given[1]), given[2]
+    steps = {"grid": 30_000 * kills, "search": 2_000 * kills}[mode]
     with tempfile.TemporaryDirectory() as directory:
         begun = time.monotonic()
-        killed = soak(Path(directory), kills, seed, total_steps=30_000 * kills, pause=3.0)
+        killed = soak(Path(directory), kills, seed, total_steps=steps, pause=3.0, mode=mode)
         assert len(killed) == kills, f"done after {len(killed)} kills: give it more total_steps"
         counts = ", ".join(f"{killed.count(what)} {what}" for what in sorted(set(killed)))
         print(f"{len(killed)} kills ({counts}; seed {seed}) in {time.monotonic() - begun:.0f} s: every record is equal")

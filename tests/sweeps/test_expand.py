@@ -11,6 +11,7 @@ from pgbench.composition import choices
 from pgbench.errors import UserError
 from sweeps.expand import expand, load
 from sweeps.plan import resolve
+from sweeps.search.command import plan
 
 DELTA, GAMMA, ENVS = "hyperparameters.delta", "hyperparameters.gamma", "hyperparameters.n_envs"
 
@@ -57,7 +58,7 @@ def test_table(sweep, line, jobs):
 )
 def test_mistakes(sweep, message):
     with pytest.raises(UserError, match=message):
-        expand(sweep)
+        resolve(expand(sweep))
 
 
 values = st.lists(st.integers(0, 9), min_size=1, max_size=3, unique=True)
@@ -81,10 +82,14 @@ def test_the_command_line_wins(block, value):
 
 
 @pytest.mark.parametrize("name", choices("sweep"))
-def test_each_sweep_resolves(name):
+def test_each_sweep_resolves(name, tmp_path):
     sweep = load(name)
     assert sweep["description"]
-    assert resolve(expand(sweep))
+    if "search" in sweep:
+        studies = plan(sweep, {}, tmp_path)
+        assert all(study.space and study.base for study in studies)
+    else:
+        assert resolve(expand(sweep))
 
 
 def test_a_sweep_is_a_file(tmp_path: Path):

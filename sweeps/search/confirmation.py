@@ -1,0 +1,118 @@
+"""The best trials and the defaults, trained again on fresh seeds: what the search found, without its luck.
+
+The value of the best of many noisy trials is too high, since luck helped to choose it. Fresh seeds know nothing of that
+choice. Picking the winner among the candidates is a second, smaller choice, on these seeds; `held_out` gives each
+seed's score of whoever wins on the other seeds, which no choice has touched.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import yaml
+
+from pgbench.config import Config
+from pgbench.runs.records import is_over, read_status, seed_dir
+from sweeps.search.objective import Array, pooled, read_curve
+from sweeps.search.space import Params
+from sweeps.search.study import CONFIRMATION, Study
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+RESAMPLES = 2000
+
+
+class Interval(NamedTuple):
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A setting to confirm: a trial, or the defaults (`trial` None)."""
+
+    trial: int | None
+    searched: float | None
+    """its value in the search"""
+    params: Params
+    jobs: list[Config]
+
+    @property
+    def name(self) -> str:
+        return "defaults" if self.trial is None else f"trial {self.trial}"
+
+
+def candidates(study: Study) -> list[Candidate]:
+    """The best `confirm.best` trials with different parameters that trained all their runs, then the defaults."""
+    best: dict[str, FrozenTrial] = {}
+    for trial in ranked(study):
+        best.setdefault(str(sorted(trial.params.items())), trial)
+    seeds, jobs = study.search.confirm.seed_list, study.subject.jobs
+    chosen = [(trial, study.params(trial)) for trial in list(best.values())[: study.search.confirm.best]]
+    found = [Candidate(t.number, t.value, params, jobs(params, seeds, CONFIRMATION)) for t, params in chosen]
+    return [*found, Candidate(None, None, {}, jobs({}, seeds, CONFIRMATION))] if found else []
+
+
+def ranked(study: Study) -> "list[FrozenTrial]":
+    """The trials that are complete and were not cut between their runs, the best first."""
+    whole = [t for t in study.trials if t.state.name == "COMPLETE" and "cut" not in t.user_attrs]
+    return sorted(whole, key=lambda t: ((-1 if study.maximize else 1) * (t.value or 0.0), t.number))
+
+
+def scores(candidate: Candidate, study: Study) -> dict[int, float]:
+    """Seed -> score, over the fresh seeds that are done on every task; several tasks by their mean."""
+    found = {}
+    for seed in study.search.confirm.seed_list:
+        each = [
+            objective.score(read_curve(seed_dir(job.job_dir, seed)), job.total_steps)
+            for job, objective in zip(candidate.jobs, study.subject.objectives, strict=True)
+            if is_over(read_status(seed_dir(job.job_dir, seed)), job.total_steps)
+        ]
+        if len(each) == len(candidate.jobs) and np.isfinite(each).all():
+            found[seed] = float(np.mean(each))
+    return found
+
+
+def held_out(table: Array, statistic: str, maximize: bool) -> Array:
+    """Per seed, the score of the candidate that wins on all other seeds: [C, S] -> [S]."""
+    sign = 1 if maximize else -1
+    others = [[sign * pooled(np.delete(row, s), statistic) for row in table] for s in range(table.shape[1])]
+    return np.array([table[int(np.argmax(values)), s] for s, values in enumerate(others)])
+
+
+def interval(sample: Array, statistic: str, other: Array | None = None, seed: int = 0) -> Interval:
+    """A statistic over seeds [S], or its difference from another sample's [S'], with a 95% bootstrap interval.
+
+    Percentiles; each sample's seeds are redrawn by themselves (Efron 1979). NaN ends with fewer than two seeds.
+    """
+    rng = np.random.default_rng(seed)
+
+    def drawn(values: Array) -> Array:
+        rows = np.sort(values[rng.integers(len(values), size=(RESAMPLES, len(values)))], axis=1)
+        cut = len(values) // 4 if statistic == "iqm" else 0
+        means: Array = rows[:, cut : len(values) - cut].mean(axis=1)
+        return means
+
+    value, draws = pooled(sample, statistic), drawn(sample)
+    if other is not None:
+        value, draws = value - pooled(other, statistic), draws - drawn(other)
+    if min(len(sample), len(sample if other is None else other)) < 2:
+        return Interval(value, float("nan"), float("nan"))
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return Interval(value, float(low), float(high))
+
+
+def winner_file(name: str, config: Config, other: Params, provenance: dict[str, Any]) -> str:
+    """A hyperparameters file with all values that a config's records depend on; its comment says where from.
+
+    `other`: values of the winner that are no hyperparameters, to be given beside the file.
+    """
+    said = yaml.safe_dump(provenance, sort_keys=False, width=110, default_flow_style=None)
+    if other:
+        said += "use it with: " + " ".join(f"{key}={value}" for key, value in other.items()) + "\n"
+    comment = "".join(f"# {line}".rstrip() + "\n" for line in said.splitlines())
+    values = {**config.recorded["hyperparameters"], "name": name}
+    content = {"defaults": ["default", "_self_"], "name": name, **values}
+    return comment + yaml.safe_dump(content, sort_keys=False, default_flow_style=None)

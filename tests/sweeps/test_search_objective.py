@@ -1,0 +1,85 @@
+"""From a curve to a score to a value, in closed form; and the statistics of the confirmation."""
+
+import math
+
+import numpy as np
+import pytest
+
+from pgbench.errors import UserError
+from sweeps.search.confirmation import held_out, interval
+from sweeps.search.objective import Curve, Objective, area, pooled, read_curve, solved_at, steps_to_threshold
+
+CURVE = Curve(np.array([10.0, 20.0, 40.0]), np.array([1.0, 3.0, 2.0]), ready=1)
+
+
+def objective(kind, **values):
+    return Objective(kind, "mean", **values)
+
+
+def test_scores():
+    assert objective("final_return").score(CURVE, 40) == 2
+    # 1 until the second record at 20 (carried back to 0), 3 until 40, where the curve ends; then 2 until 100
+    assert area(CURVE, 40) == (1 * 20 + 3 * 20) / 40
+    assert area(CURVE, 100) == (1 * 20 + 3 * 20 + 2 * 60) / 100
+    assert area(CURVE, 30) == (1 * 20 + 3 * 10) / 30
+    assert objective("area").score(CURVE, 40) == 2
+    assert objective("steps_to_threshold", threshold=2).score(CURVE, 40) == 20
+    assert objective("steps_to_threshold", threshold=9).score(CURVE, 40) == 80  # never: twice total_steps
+    assert math.isnan(objective("area").score(Curve(np.array([]), np.array([]), 0), 40))
+
+
+def test_a_threshold_needs_a_full_window_of_episodes():
+    assert steps_to_threshold(CURVE, 1, 99) == 20
+    assert steps_to_threshold(Curve(CURVE.steps, CURVE.returns, 3), 1, 99) == 99
+
+
+def test_scores_of_several_tasks_are_comparable():
+    assert objective("final_return", low=1, high=5, normalised=True).score(CURVE, 40) == 0.25
+    assert objective("steps_to_threshold", threshold=2, normalised=True).score(CURVE, 40) == 0.5
+
+
+def test_what_a_pruner_compares():
+    assert objective("final_return").progress(CURVE, 25) == 3
+    assert objective("area").progress(CURVE, 30) == area(CURVE.until(30), 30)
+    assert objective("steps_to_threshold", threshold=9).progress(CURVE, 25) == -3
+
+
+def test_pooling():
+    values = [9.0, 1, 2, 3, 4, 5, 6, 100]
+    assert pooled(values, "mean") == np.mean(values)
+    assert pooled(values, "iqm") == np.mean([3, 4, 5, 6])
+    assert math.isnan(pooled([1, math.nan], "iqm"))
+    assert math.isnan(pooled([], "mean"))
+
+
+def test_a_curve_is_read_while_it_is_written(tmp_path):
+    assert not len(read_curve(tmp_path).steps)
+    (tmp_path / "metrics.csv").write_text("env_steps,episodes,episode_return\n10,50,\n20,90,1.5\n30,100,2.5\n40,11")
+    curve = read_curve(tmp_path)
+    assert (curve.steps.tolist(), curve.returns.tolist(), curve.ready) == ([20, 30], [1.5, 2.5], 1)
+
+
+def test_thresholds_come_from_gymnasium_or_the_file():
+    assert solved_at("CartPole-v1", None) == 475
+    assert solved_at("CartPole-v1", 100) == 100
+    with pytest.raises(UserError, match="threshold: missing"):
+        solved_at("Pendulum-v1", None)
+
+
+def test_held_out_scores_know_nothing_of_the_choice():
+    # Candidate 0 wins on seeds other than 0, candidate 1 on those other than 1 and 2.
+    table = np.array([[0.0, 4.0, 4.0], [5.0, 1.0, 1.0]])
+    assert held_out(table, "mean", True).tolist() == [0, 1, 1]
+    rng = np.random.default_rng(0)  # of equal candidates, the winner looks good, and held out it does not
+    draws = rng.normal(size=(400, 4, 10))
+    chosen = np.mean([draw.mean(axis=1).max() for draw in draws])
+    honest = np.mean([held_out(draw, "mean", True).mean() for draw in draws])
+    assert chosen > 0.25
+    assert abs(honest) < 0.05
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say():
+    rng = np.random.default_rng(1)
+    hits = [interval(rng.normal(3, 1, 20), "mean", rng.normal(1, 1, 20)) for _ in range(200)]
+    assert 0.88 <= np.mean([low <= 2 <= high for _, low, high in hits]) <= 0.99
+    assert math.isnan(interval(np.array([1.0]), "mean").low)
