@@ -6,7 +6,7 @@ N_JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 INSTALLED := $(VENV)/.installed
 BENCH := .venv-bench
 
-.PHONY: figures test install bench reports-bench soak tracking mutations clean
+.PHONY: figures test install bench reports-bench wheel soak tracking mutations clean
 
 figures: install
 	$(BIN)/python -m sweeps sweep=figure1 n_jobs=$(N_JOBS) output_dir=runs/figure1
@@ -20,6 +20,14 @@ test: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n $(N_JOBS) tests
+
+# The package as `pip install` gives it: built, put into a fresh environment, used from an empty directory without git.
+wheel:
+	rm -rf build dist .venv-wheel
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip wheel -q --disable-pip-version-check --no-deps -w dist .
+	.venv-wheel/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt dist/*.whl
+	bash tests/wheel.sh .venv-wheel/bin
 
 bench: $(BENCH)/.installed
 	$(BENCH)/bin/python -m tests.benchmarks
@@ -55,4 +63,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(BENCH) figures
+	rm -rf $(VENV) $(BENCH) .venv-wheel build dist figures

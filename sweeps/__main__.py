@@ -8,6 +8,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import sweeps
+
+if not getattr(sweeps, "PGBENCH", False):
+    sys.exit(
+        f"sweeps: error: {sweeps.__file__} is another package of this name, W&B's, and hides ours: "
+        "pip uninstall sweeps, then pip install --force-reinstall --no-deps pgbench-rl"
+    )
+
 from pgbench.composition import check
 from pgbench.composition import split as split_arguments
 from pgbench.errors import UserError
@@ -19,8 +27,9 @@ TRAINER = "pgbench.runs.job"
 """The module that trains: `run_job(config, seeds, stop=...)`, `Interrupted`. Only workers import it: it needs torch."""
 
 
-def main(arguments: Sequence[str], trainer: str = TRAINER) -> int:
+def main(arguments: Sequence[str] | None = None, trainer: str = TRAINER) -> int:
     """Gives the exit status: 0 all done, 1 some failed, 2 a mistake in the command, 130 or 143 stopped by a signal."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
         overrides, config_dirs, flags = split_arguments(arguments)
         if {"-h", "--help"} & set(flags):
@@ -101,4 +110,4 @@ def writable(path: str) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -109,8 +109,9 @@ def _search(directory: Path) -> int:
         return 2
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Gives the exit status: 0, or 2 where there are no runs."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
         print(f"usage: python -m sweeps.status DIR\n\n{__doc__}")
         return 0 if {"-h", "--help"} & set(arguments) else 2
@@ -126,4 +127,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -70,29 +71,33 @@ class Episode:
 
 
 def write_film(episode: Episode, path: Path, steps: int | None = None) -> int:
-    """Writes an episode, or its first `steps`, as mp4 or gif; the number of frames. Raises UserError for another
+    """Writes an episode, or its first `steps` frames, as mp4 or gif; the number of frames. Raises UserError for another
     suffix, or a codec that is not installed."""
     if path.suffix not in SUFFIXES:
         raise UserError(f"--video: got '{path}', allowed are the suffixes {' and '.join(SUFFIXES)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frames = (np.asarray(frame, np.uint8) for frame in islice(episode, steps))
+    return _gif(frames, path, episode.fps) if path.suffix == ".gif" else _mp4(frames, path, episode.fps)
+
+
+def _gif(frames: Iterator[np.ndarray], path: Path, fps: float) -> int:
+    from PIL import Image
+
+    first, *rest = map(Image.fromarray, frames)
+    first.save(path, save_all=True, append_images=rest, duration=1000 / fps, loop=0)
+    return 1 + len(rest)
+
+
+def _mp4(frames: Iterator[np.ndarray], path: Path, fps: float) -> int:
     try:
         import imageio.v2 as imageio
 
-        options: dict[str, Any] = (
-            {"fps": episode.fps, "macro_block_size": 2}
-            if path.suffix == ".mp4"
-            else {"duration": 1000 / episode.fps, "loop": 0}
-        )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        writer: Any = imageio.get_writer(path, **options)
+        writer: Any = imageio.get_writer(path, fps=fps, macro_block_size=2)
     except (ImportError, ValueError) as error:  # imageio: no plugin can write this
-        raise UserError(
-            f"--video: cannot write {path.suffix}: {INSTALL} ({' '.join(str(error).split())[:100]})"
-        ) from None
+        reason = " ".join(str(error).split())[:100]
+        raise UserError(f"--video: cannot write .mp4: {INSTALL}, or name a .gif ({reason})") from None
     count = 0
     with writer:
-        for frame in episode:
-            writer.append_data(np.asarray(frame, np.uint8))
-            count += 1
-            if steps is not None and count >= steps:
-                break
+        for count, frame in enumerate(frames, 1):  # noqa: B007
+            writer.append_data(frame)
     return count

@@ -32,8 +32,10 @@ def make_env(env: Env) -> gym.Env:
     except UserError:
         raise
     except Exception as error:  # an environment may refuse in its own words
+        missing = isinstance(error, ImportError | gym.error.DependencyNotInstalled) and "mujoco" in str(error).lower()
+        help_ = "; pip install 'pgbench-rl[mujoco]'" if missing else ""
         with_ = f" with env.kwargs={env.kwargs}" if env.kwargs else ""
-        raise UserError(f"env.id: cannot make '{env.id}'{with_}: {_words(error)}") from None
+        raise UserError(f"env.id: cannot make '{env.id}'{with_}: {_words(error)}{help_}") from None
     if ActionSpace.of(made.action_space) is None:
         raise UserError(f"env.id: '{env.id}' has action space {made.action_space}; supported are Discrete and Box")
     if not _flattenable(made.observation_space):

@@ -9,7 +9,7 @@ from pgbench.errors import UserError
 from pgbench.runs.lock import holder
 from sweeps.search.samplers import INSTALL
 from sweeps.search.study import CONFIRMATION, JOURNAL, PLAN, STATES, TRIALS
-from sweeps.status import LISTED, scan
+from sweeps.status import LISTED, Standing, scan
 
 
 def report(directory: Path) -> str:
@@ -19,7 +19,8 @@ def report(directory: Path) -> str:
 
     from sweeps.progress import duration
 
-    runs = {part: scan(directory / part) for part in (TRIALS, CONFIRMATION)}
+    # A part that has not begun has no directory, or none with a run.
+    runs = {part: _scan(directory / part) for part in (TRIALS, CONFIRMATION)}
     rate = sum(run.rate for each in runs.values() for run in each)
     studies = _studies(directory)
     confirming = runs[CONFIRMATION]
@@ -87,3 +88,10 @@ def _left(study: Any, confirmation: bool) -> int:
         return 0
     ended = sum(count[state] for state in ("done", "pruned", "failed"))
     return int((plan["size"] - ended) * plan["trial_steps"] + confirmation * plan["confirm_steps"])
+
+
+def _scan(directory: Path) -> list[Standing]:
+    try:
+        return scan(directory)
+    except UserError:
+        return []
