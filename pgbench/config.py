@@ -234,6 +234,7 @@ class Config:
 
     @property
     def seed_list(self) -> tuple[int, ...]:
+        """The seeds: 0 to `seeds` - 1, or those listed."""
         return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
 
     @property
@@ -291,6 +292,7 @@ class Config:
 
     @property
     def job_dir(self) -> Path:
+        """Directory of the job's runs."""
         return Path(self.output_dir) / self.job_name
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pgbench.runs.records import EPISODES, MEASUREMENTS, METRICS, TIMES
+from pgbench.runs.records import EPISODES, EVALUATIONS, MEASUREMENTS, METRICS, TIMES
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -23,10 +23,15 @@ def test_the_glossary_is_the_record_module() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.M)
     expected = [
         (name, meaning.replace("||", "‖"))
-        for table in (METRICS, EPISODES, TIMES, MEASUREMENTS)
+        for table in (METRICS, EPISODES, TIMES, EVALUATIONS, MEASUREMENTS)
         for name, meaning in table.items()
     ]
     assert rows == expected
+
+
+def test_the_page_of_the_python_interface_is_the_docstrings() -> None:
+    done = subprocess.run([sys.executable, "docs/make_api.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (ROOT / "docs" / "api.md").read_text() == done.stdout, "python docs/make_api.py > docs/api.md"
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
