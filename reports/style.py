@@ -250,7 +250,7 @@ def metric_name(metric: str) -> str:
 def footnote(figure: Figure, note: str) -> None:
     """The protocol, below the figure and as wide as it."""
     size = look().size - 2
-    width = int(figure.get_figwidth() * 72 / (0.52 * size))
+    width = int(figure.get_figwidth() * 72 / (0.54 * size))
     words = "\n".join(textwrap.wrap(note, width))
     below = float(str(figure.get_label() or 0)) / figure.get_figheight()  # what the legend takes
     figure.text(0.01, -0.01 - below, words, va="top", fontsize=size, color="0.7" if look().dark else "0.3")

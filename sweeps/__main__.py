@@ -73,7 +73,7 @@ def run(arguments: Sequence[str], given: Sequence[str], config_dirs: Sequence[st
     stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop.receive)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 200)  # a file has no width
     if len(jobs) < len(asked):
         console.print(f"{len(asked)} jobs are {len(jobs)}: the others differ in nothing that their algorithm reads")
     for line in take_stock((job, job.seed_list) for job in jobs):

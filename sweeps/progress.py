@@ -4,7 +4,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf, isfinite
 from pathlib import Path
+from statistics import fmean, stdev
 
 from rich.console import Console
 from rich.live import Live
@@ -13,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pgbench.config import Config
-from pgbench.runs.records import ERROR, is_over, read_status, seed_dir
+from pgbench.runs.records import ERROR, is_over, last_return, read_status, seed_dir
+from pgbench.tracking.names import run_name
 from sweeps.plan import Unit
 from sweeps.state import Outcome
 
@@ -137,10 +140,14 @@ class Progress:
         return " · ".join([f"{len(self.runs)} runs", *shown, *speed])
 
     def table(self) -> Table:
-        """The closing table: a row a job, the ones with failures first where not all fit."""
-        table = Table("job", "done", "diverged", "failed", "open", "env-steps", "time", box=None, pad_edge=False)
-        for column in table.columns[1:]:
+        """The closing table: a row per job, named by what differs; those with failures first, then the best return."""
+        names = ("job", "return", "done", "diverged", "failed", "open", "env-steps", "time", "records")
+        table = Table(*names, box=None, pad_edge=False)
+        for column in table.columns:
+            column.no_wrap = True
+        for column in table.columns[1:-1]:
             column.justify = "right"
+        recorded = {name: job.recorded for name, job in self.jobs.items()}
         rows = []
         for name, job in self.jobs.items():
             seen = [self.runs[name, seed] for seed in job.seed_list]
@@ -148,11 +155,12 @@ class Progress:
             done, diverged, failed = (counts[state] for state in ("done", "diverged", "failed"))
             left = len(seen) - done - diverged - failed
             steps, seconds = sum(one.steps for one in seen), max(one.seconds for one in seen)
-            cells = (name, str(done), str(diverged), str(failed), str(left), f"{steps:,}", duration(seconds))
-            rows.append((failed == 0, cells))
-        if len(rows) > ROWS:
-            rows.sort(key=lambda row: row[0])
-        for fine, cells in rows[:ROWS]:
+            mean, shown = spread([last_return(self._directory((name, seed))) for seed in job.seed_list])
+            said = run_name(recorded[name], recorded.values(), None)
+            cells = (said, shown, *map(str, (done, diverged, failed, left)), f"{steps:,}", duration(seconds), name)
+            rows.append(((failed == 0, -mean), cells))
+        rows.sort(key=lambda row: row[0])
+        for (fine, _), cells in rows[:ROWS]:
             table.add_row(*cells, style="" if fine else "red")
         if len(rows) > ROWS:
             table.add_row(f"... and {len(rows) - ROWS} more")
@@ -185,3 +193,12 @@ def duration(seconds: float) -> str:
     minutes, whole = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole} s" if minutes else f"{whole} s"
+
+
+def spread(returns: Sequence[float | None]) -> tuple[float, str]:
+    """Mean of the seeds' last returns, and how a table shows it: mean +- standard deviation over seeds."""
+    known = [value for value in returns if value is not None and isfinite(value)]
+    if not known:
+        return -inf, "-"
+    middle = fmean(known)
+    return middle, f"{middle:.1f}" + (f" +- {stdev(known):.1f}" if len(known) > 1 else "")

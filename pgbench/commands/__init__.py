@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -42,6 +43,8 @@ def in_parallel(work: Callable[..., str], runs: Iterable[Path], n_jobs: int | No
     from joblib import Parallel, delayed
 
     failed = 0
+    # loky renews a process whose memory has grown, and warns of it.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
     found = Parallel(n_jobs or -1, return_as="generator")(delayed(_attempt)(work, run, arguments) for run in runs)
     for done, text in found:
         if done:

@@ -12,6 +12,7 @@ from pgbench.composition import check, choices, compose, for_hydra, parse, searc
 from pgbench.config import CONF, GROUPS, Config, keys, to_plain, validate
 from pgbench.errors import UserError
 from pgbench.runs.recorded import read_config
+from pgbench.runs.records import last_return
 
 HELP = """pgbench trains one job: one algorithm on one environment over some seeds.
   python -m pgbench algorithm=trpo env=cartpole seeds=10 total_steps=200000 output_dir=runs
@@ -46,7 +47,13 @@ def run(config: Config, bar: bool) -> None:
         for number, handler in previous.items():
             signal.signal(number, handler)
     print(config.job_dir)
-    print("  ".join(f"seed {run.seed}: {run.status}" for run in runs))
+    print("  ".join(f"seed {run.seed}: {run.status}{_ended(run.directory)}" for run in runs))
+
+
+def _ended(directory: Path) -> str:
+    """The return a run ended with: the mean of its last 100 training episodes."""
+    found = last_return(directory)
+    return "" if found is None else f", return {found:.1f}"
 
 
 def tell(line: str) -> None:

@@ -151,6 +151,19 @@ def is_over(status: Mapping[str, Any], total_steps: int) -> bool:
     )
 
 
+def last_return(directory: Path) -> float | None:
+    """The mean return of the last 100 training episodes, as the last whole row of metrics.csv has it; None before the
+    first episode."""
+    try:
+        with open(directory / METRICS_FILE, "rb") as file:
+            columns = file.readline().decode(errors="replace").strip().split(",")
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+            rows = file.read().decode(errors="replace").split("\n")[:-1]
+        return float(rows[-1].split(",")[columns.index("episode_return")])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def policy_file(steps: int) -> str:
     """The name of a snapshot."""
     return f"policy-{steps}.pt"

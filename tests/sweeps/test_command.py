@@ -117,7 +117,7 @@ def test_real_training_completes_resumes_and_skips(tmp_path):
     result = command("sweeps", *arguments)
     assert result.returncode == 0, result.stdout + result.stderr
     assert [status["status"] for status in statuses(tmp_path)] == ["done"] * 4
-    assert re.search(r"vpg-CartPole-v0-\w+ +2 +0 +0 +0 +8,000", result.stdout)
+    assert re.search(r"vpg CartPole-v0 +\d+\.\d \+- \d+\.\d +2 +0 +0 +0 +8,000 .* vpg-CartPole-v0-\w+", result.stdout)
     assert result.stderr == ""
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     begun = time.monotonic()

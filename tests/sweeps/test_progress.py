@@ -41,8 +41,8 @@ def test_the_closing_table(job):
     console.print(show.table())
     text = console.file.getvalue()
     assert f"failed: {job.job_name}/seed-3: [red]" in text
-    row = [line.split() for line in text.splitlines() if line.startswith(job.job_name)]
-    assert row == [[job.job_name, "1", "1", "1", "1", "1,500", "1", "min", "15", "s"]]
+    row = [line.split() for line in text.splitlines() if line.endswith(job.job_name)]
+    assert row == [["trpo", "CartPole-v1", "-", "1", "1", "1", "1", "1,500", "1", "min", "15", "s", job.job_name]]
 
 
 def test_a_terminal_shows_one_live_display(job):
