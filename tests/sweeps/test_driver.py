@@ -52,7 +52,7 @@ def test_a_lost_process_goes_on_from_its_checkpoint(sweep, fault, starts):
 
 def test_the_last_unit_is_spread_over_idle_processes(sweep, monkeypatch):
     monkeypatch.setattr("sweeps.driver.WORTH", 0.5)
-    job, short = sweep.job(seeds=5, total_steps=6000), sweep.job(total_steps=10)
+    job, short = sweep.job(seeds=5, total_steps=3000), sweep.job(total_steps=10, other=1)
     assert sweep.run(job, short, size=5) == 0
     assert sweep.statuses(job) == ["done"] * 5
     assert re.search(rf"spread: {job.job_name} seeds 0,1,2,3,4: over 2 processes", sweep.text)

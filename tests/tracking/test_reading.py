@@ -56,7 +56,7 @@ def test_times_that_differ_after_a_resume_stay_with_their_iterations(tmp_path: P
     for k in range(1, 8):
         records.append(row(k), [], seconds=k * 1.5)
         if k == 4:
-            sizes = records.sizes()
+            sizes = records.files()
     sent += reader.new(over=False)
     records.close()
     records = Records(tmp_path, sizes)  # killed after 7, resumed from 4; its times are longer now

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import KEY, ROOT, SMALL, command, environment
 from server import Server
 
 from pgbench.composition import compose
 from pgbench.tracking.weights_and_biases import inspect
+from tests.tracking.conftest import KEY, ROOT, SMALL, command, environment
 
 
 def test_tensorboard_holds_every_row(untracked: Path) -> None:

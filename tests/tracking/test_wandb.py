@@ -13,7 +13,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import HOSTILE, KEY, ROOT, SECRET, SMALL, command, environment
 from server import Run, Server
 
 import wandb
@@ -22,6 +21,7 @@ from pgbench.runs.records import read_status
 from pgbench.tracking.follow import check
 from pgbench.tracking.ledger import DEFAULTS, Ledger
 from pgbench.tracking.weights_and_biases import whole_records
+from tests.tracking.conftest import HOSTILE, KEY, ROOT, SECRET, SMALL, command, environment
 
 TIMED = ("seconds",)
 
@@ -173,7 +173,8 @@ def wait_for_fragments(directory: Path, count: int) -> None:
 @pytest.mark.slow
 def test_after_kills_and_a_resume_one_sync_gives_one_whole_run(tmp_path: Path, server: Server) -> None:
     """The job is killed with its follower and goes on; then the follower alone; then all is synced."""
-    job = ["seeds=2", "total_steps=24000", "tracking=wandb", "tracking.mode=offline"]
+    # An environment slow enough to be still training when its follower has been killed twice.
+    job = ["env=hopper", "seeds=2", "total_steps=60000", "tracking=wandb", "tracking.mode=offline"]
     process = start(tmp_path, *job)
     wait_for_fragments(tmp_path, 2)
     for pid in (process.pid, follower_of(process)):
