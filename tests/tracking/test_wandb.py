@@ -174,7 +174,7 @@ def wait_for_fragments(directory: Path, count: int) -> None:
 def test_after_kills_and_a_resume_one_sync_gives_one_whole_run(tmp_path: Path, server: Server) -> None:
     """The job is killed with its follower and goes on; then the follower alone; then all is synced."""
     # An environment slow enough to be still training when its follower has been killed twice.
-    job = ["env=hopper", "seeds=2", "total_steps=60000", "tracking=wandb", "tracking.mode=offline"]
+    job = ["env=hopper", "seeds=2", "total_steps=30000", "tracking=wandb", "tracking.mode=offline"]
     process = start(tmp_path, *job)
     wait_for_fragments(tmp_path, 2)
     for pid in (process.pid, follower_of(process)):
