@@ -291,7 +291,7 @@ class Config:
 
     @property
     def job_dir(self) -> Path:
-        return Path(self.output_dir) / self.job_name
+        return Path(self.output_dir).expanduser() / self.job_name
 
 
 def _text_keys(value: Any) -> Any:

@@ -5,15 +5,19 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pgbench.composition import check
 from pgbench.composition import split as split_arguments
+from pgbench.config import Config
 from pgbench.errors import UserError
 from pgbench.runs.code import take_stock
-from sweeps.expand import descriptions, expand, load
-from sweeps.options import describe, parse
+from sweeps.expand import Overrides, descriptions, expand, load
+from sweeps.options import OPTIONS, Options, describe, parse
+from sweeps.options import check as check_options
 
 TRAINER = "pgbench.runs.job"
 """The module that trains: `run_job(config, seeds, stop=...)`, `Interrupted`. Only workers import it: it needs torch."""
@@ -44,22 +48,20 @@ def run(arguments: Sequence[str], given: Sequence[str], config_dirs: Sequence[st
     from pgbench.tracking import follow
     from sweeps.backends import make_backend
     from sweeps.driver import Stop, drive
-    from sweeps.plan import resolve, split
+    from sweeps.plan import split
     from sweeps.progress import Progress, duration
     from sweeps.state import mark_pending
 
     begun = time.monotonic()
     check([], config_dirs)
-    options, overrides = parse(given)
-    if options.sweep is None and not overrides:
-        raise UserError(f"sweep: missing, allowed is {', '.join(descriptions(config_dirs))} or the path of a YAML file")
-    sweep = load(options.sweep, config_dirs) if options.sweep else {}
+    options, sweep, overrides = read(given, config_dirs)
     if "search" in sweep:
         from sweeps.search.command import search
 
         return search(sweep, options, overrides, config_dirs, arguments, trainer)
-    asked = expand(sweep, {**overrides, "output_dir": [str(writable(options.output_dir))]})
-    jobs = resolve(asked, config_dirs)
+    asked, jobs = plan(options, sweep, overrides, config_dirs)
+    places = {place: str(writable(place)) for place in dict.fromkeys(job.output_dir for job in jobs)}
+    jobs = [replace(job, output_dir=places[job.output_dir]) for job in jobs]
 
     stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -83,10 +85,33 @@ def run(arguments: Sequence[str], given: Sequence[str], config_dirs: Sequence[st
             finally:
                 backend.close()
         show.console.print(show.table())
-        show.say(f"{show.line()} · took {duration(time.monotonic() - begun)} · records in {options.output_dir}")
+        show.say(f"{show.line()} · took {duration(time.monotonic() - begun)} · records in {', '.join(places)}")
         if failed or stop:
             show.say(f"re-run the same command to resume what is not done: python -m sweeps {shlex.join(arguments)}")
     return 128 + stop.signal if stop.signal else int(failed > 0)
+
+
+def read(given: Sequence[str], config_dirs: Sequence[str]) -> tuple[Options, dict[str, Any], Overrides]:
+    """A sweep's options, what else its file says, and what else the command line says. Raises UserError."""
+    own, overrides = parse(given, config_dirs)
+    options = check_options(own)
+    if options.sweep is None and not overrides:
+        raise UserError(f"sweep: missing, allowed is {', '.join(descriptions(config_dirs))} or the path of a YAML file")
+    sweep = load(options.sweep, config_dirs) if options.sweep else {}
+    of_file = {key: sweep.pop(key) for key in OPTIONS.keys() & sweep.keys() - {"sweep"}}
+    if "output_dir" in own and "search" not in sweep:
+        overrides = {**overrides, "output_dir": [own["output_dir"]]}  # above that of a block
+    return check_options({**of_file, **own}), sweep, overrides
+
+
+def plan(
+    options: Options, sweep: Mapping[str, Any], overrides: Overrides, config_dirs: Sequence[str]
+) -> tuple[list[Overrides], list[Config]]:
+    """The jobs that a sweep asks for, and those that they are. Raises UserError."""
+    from sweeps.plan import resolve
+
+    asked = expand({"output_dir": options.output_dir, **sweep}, overrides)
+    return asked, resolve(asked, config_dirs)
 
 
 def writable(path: str) -> Path:

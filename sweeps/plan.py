@@ -7,8 +7,8 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from pgbench.composition import compose
-from pgbench.config import GROUPS, Config, to_plain, validate
+from pgbench.composition import compose_plain, interpolated
+from pgbench.config import GROUPS, Config, validate
 from pgbench.errors import UserError
 from sweeps.expand import Overrides
 
@@ -56,13 +56,12 @@ def _config(overrides: Overrides, config_dirs: tuple[str, ...]) -> Config:
     for key, value in overrides.items():
         if key not in GROUPS:
             values = _with(values, key, value)
-    return validate(values)
+    return validate(interpolated(values))
 
 
 @cache
 def _base(groups: tuple[tuple[str, str], ...], config_dirs: tuple[str, ...]) -> dict[str, Any]:
-    plain: dict[str, Any] = to_plain(compose([f"{group}={choice}" for group, choice in groups], config_dirs))
-    return plain
+    return compose_plain([f"{group}={choice}" for group, choice in groups], config_dirs)
 
 
 def _with(values: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:

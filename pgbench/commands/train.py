@@ -4,11 +4,12 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from pgbench.commands import fail
-from pgbench.composition import check, choices, compose, for_hydra, parse, searchpath, split, with_overrides
+from pgbench.composition import check, choices, compose, for_hydra, parse, searchpath, split, values, with_overrides
 from pgbench.config import CONF, GROUPS, Config, keys, to_plain, validate
 from pgbench.errors import UserError
 from pgbench.runs.recorded import read_config
@@ -78,13 +79,20 @@ def describe(config_dirs: Sequence[str]) -> str:
     return "\n".join([*head, *rows, *foot])
 
 
-def expand(overrides: Sequence[str]) -> list[list[str]]:
+def expand(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> list[list[str]]:
     """The overrides of each job of a multirun, without those for Hydra itself. Raises UserError."""
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-
-    mine = [override for override in parse(overrides) if not override.key_or_group.startswith("hydra")]
-    (jobs,) = BasicSweeper.split_arguments(mine, None)
-    return [list(job) for job in jobs]
+    several = []
+    for override in parse(overrides):
+        if override.key_or_group.startswith("hydra"):
+            continue
+        if not override.is_sweep_override():
+            several.append([override.input_line])
+        elif override.key_or_group in GROUPS:
+            several.append([f"{override.key_or_group}={choice}" for choice in values(override, config_dirs)])
+        else:
+            values(override)  # raises for what is no list
+            several.append([f"{override.get_key_element()}={text}" for text in override.sweep_string_iterator()])
+    return [list(job) for job in product(*several)]
 
 
 def multirun(overrides: Sequence[str], config_dirs: Sequence[str], flags: Sequence[str]) -> int:
@@ -94,7 +102,7 @@ def multirun(overrides: Sequence[str], config_dirs: Sequence[str], flags: Sequen
     from omegaconf import DictConfig, OmegaConf
 
     check(parse(overrides), config_dirs)
-    for job in expand(overrides):
+    for job in expand(overrides, config_dirs):
         compose(job, config_dirs)
 
     with tempfile.NamedTemporaryFile("r", prefix="pgbench-") as mistakes:

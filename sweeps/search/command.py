@@ -53,6 +53,8 @@ def plan(
     common = {key: value for key, value in sweep.items() if key != "search"}
     others = {key: values for key, values in overrides.items() if key not in ours}
     space, jobs = parse_space(wanted.space), expand(common, others)
+    if "${" in str(directory) or any("output_dir" in job for job in jobs):
+        raise UserError("output_dir: a search has one directory; write it beside `jobs`, without ${...}")
     if any("seeds" in job for job in jobs):
         raise UserError("seeds: a search has search.seeds and search.confirm.seeds; set these")
     subjects = [subject(job, wanted, space, directory, config_dirs) for job in jobs]
