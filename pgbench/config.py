@@ -232,6 +232,9 @@ class Config:
     other_code: Literal["refuse", "resume", "retrain"]
     """runs that other code made: leave the done and refuse to go on half way, go on all the same, or train anew"""
 
+    dry_run: bool = False
+    """only tell the runs, the environment steps and an estimate of the time; nothing is trained or written"""
+
     @property
     def seed_list(self) -> tuple[int, ...]:
         return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
@@ -247,6 +250,15 @@ class Config:
         if algorithm.advantage == "n_step":
             reads.add("n_step")
         return reads
+
+    def takes(self, key: str) -> bool:
+        """Whether the value of a config key can change this job's records, or how they are made."""
+        group, _, name = key.partition(".")
+        if key == "env.timeout":
+            return self.algorithm.uses_critic
+        own = self.hyperparameters.own
+        names = {one.name for one in dataclasses.fields(own)} if dataclasses.is_dataclass(own) else set()
+        return group != "hyperparameters" or not name or name.partition(".")[0] in self.reads | names
 
     @property
     def effective(self) -> "Config":

@@ -15,6 +15,7 @@ from pgbench.composition import split as split_arguments
 from pgbench.config import Config
 from pgbench.errors import UserError
 from pgbench.runs.code import take_stock
+from pgbench.runs.forecast import Rates, counts, duration, ignored, look
 from sweeps.expand import Overrides, descriptions, expand, load
 from sweeps.options import OPTIONS, Options, describe, parse
 from sweeps.options import check as check_options
@@ -49,7 +50,7 @@ def run(arguments: Sequence[str], given: Sequence[str], config_dirs: Sequence[st
     from sweeps.backends import make_backend
     from sweeps.driver import Stop, drive
     from sweeps.plan import split
-    from sweeps.progress import Progress, duration
+    from sweeps.progress import Progress
     from sweeps.state import mark_pending
 
     begun = time.monotonic()
@@ -60,6 +61,11 @@ def run(arguments: Sequence[str], given: Sequence[str], config_dirs: Sequence[st
 
         return search(sweep, options, overrides, config_dirs, arguments, trainer)
     asked, jobs = plan(options, sweep, overrides, config_dirs)
+    for line in ignored({key for job in asked for key in job}, jobs):
+        print(f"sweeps: {line}", file=sys.stderr)
+    if any(job.dry_run for job in jobs):
+        print(dry_run(jobs, options))
+        return 0
     places = {place: str(writable(place)) for place in dict.fromkeys(job.output_dir for job in jobs)}
     jobs = [replace(job, output_dir=places[job.output_dir]) for job in jobs]
 
@@ -112,6 +118,16 @@ def plan(
 
     asked = expand({"output_dir": options.output_dir, **sweep}, overrides)
     return asked, resolve(asked, config_dirs)
+
+
+def dry_run(jobs: Sequence[Config], options: Options) -> str:
+    """What a sweep would take."""
+    from sweeps.plan import forecast
+
+    found, rates = [look(job) for job in jobs], Rates()
+    seconds = forecast(found, options.n_jobs, options.seeds_per_process, rates)
+    time_ = f"\nabout {duration(seconds)} on {options.n_jobs} processes, by {rates}" if rates.sources else ""
+    return f"{counts(found)}{time_}\ndry run: nothing was trained or written"
 
 
 def writable(path: str) -> Path:

@@ -1,8 +1,8 @@
 """The command line of a sweep: its own keys, described once, and the overrides that reach every job."""
 
-import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from pgbench import composition
 from pgbench.config import GROUPS, PositiveInt, keys, nearest
 from pgbench.errors import UserError
+from pgbench.runs.forecast import cores
 from sweeps.search.schema import KEYS as SEARCH
 
 
@@ -20,7 +21,7 @@ class Options:
     """name of a sweep below, or the path of a YAML file; without one, the overrides alone make the jobs"""
     output_dir: str = "runs"
     """directory of the records, a directory a job"""
-    n_jobs: PositiveInt = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    n_jobs: PositiveInt = field(default_factory=cores)
     """processes that train at the same time, one torch thread each (default: the cores there are)"""
     seeds_per_process: PositiveInt | None = None
     """seeds of a job in lockstep in one process; null chooses at most 5, fewer where that keeps n_jobs busy"""

@@ -60,7 +60,7 @@ def report(directory: Path) -> str:
     from rich.console import Console
     from rich.table import Table
 
-    from sweeps.progress import duration
+    from pgbench.runs.forecast import duration
 
     runs = scan(directory)
     table = Table("job", *STATES, "env-steps/s", "left", box=None, pad_edge=False)

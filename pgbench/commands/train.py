@@ -1,5 +1,6 @@
 """`python -m pgbench`: trains one job; with -m, Hydra's multirun; `rerun RUN` makes a recorded run again."""
 
+import shlex
 import signal
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from pgbench.commands import fail
 from pgbench.composition import check, choices, compose, for_hydra, parse, searchpath, split, values, with_overrides
 from pgbench.config import CONF, GROUPS, Config, keys, to_plain, validate
 from pgbench.errors import UserError
+from pgbench.runs.forecast import Hint, Rates, counts, duration, ignored, look, seconds_of
 from pgbench.runs.recorded import read_config
 
 HELP = """pgbench trains one job: one algorithm on one environment over some seeds.
@@ -21,8 +23,11 @@ HELP = """pgbench trains one job: one algorithm on one environment over some see
   python -m pgbench algorithm=ppo --config-dir examples/ppo/conf                       configs and code of your own"""
 
 
-def run(config: Config, bar: bool) -> None:
-    """Runs the job, with a bar of its progress if that is wanted; Ctrl-C and SIGTERM stop it after a checkpoint."""
+def run(config: Config, bar: bool, arguments: Sequence[str] = ()) -> None:
+    """Runs the job, with a bar of its progress if that is wanted; Ctrl-C and SIGTERM stop it after a checkpoint.
+
+    `arguments`: what `python -m sweeps` would be given for the same; where there are any, a long job says so.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -39,7 +44,14 @@ def run(config: Config, bar: bool) -> None:
         columns = (TextColumn("{task.completed:,} of {task.total:,} env-steps"), BarColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True, disable=not bar) as progress:
             task = progress.add_task("", total=config.total_steps * len(config.seed_list))
-            runs = train(config, lambda steps: progress.update(task, completed=steps), tell, lambda: bool(received))
+            hint = Hint(config, f"python -m sweeps {shlex.join(arguments)}", tell) if arguments else None
+
+            def show(steps: int) -> None:
+                progress.update(task, completed=steps)
+                if hint:
+                    hint(steps)
+
+            runs = train(config, show, tell, lambda: bool(received))
     except Interrupted:
         tell(f"stopped after a checkpoint; re-run the same command to resume ({config.job_dir})")
         sys.exit(128 + received[0])
@@ -53,6 +65,24 @@ def run(config: Config, bar: bool) -> None:
 def tell(line: str) -> None:
     """A line to the person, beside the command's output."""
     print(f"pgbench: {line}", file=sys.stderr)
+
+
+def dry_run(configs: Sequence[Config]) -> str:
+    """What jobs would take, one after another in this process, the seeds of each in lockstep."""
+    jobs, rates = [look(config) for config in configs], Rates()
+    seconds = sum(seconds_of(list(job.left.values()), rates(job.config)) for job in jobs if job.left)
+    time = f"\nabout {duration(seconds)} in one process, by {rates}" if rates.sources else ""
+    return f"{counts(jobs)}{time}\ndry run: nothing was trained or written"
+
+
+def told(overrides: Sequence[str], configs: Sequence[Config]) -> bool:
+    """Warns of what no job reads; where this is a dry run, tells what the jobs would take and gives True."""
+    for line in ignored((override.key_or_group for override in parse(overrides)), configs):
+        tell(line)
+    if any(config.dry_run for config in configs):
+        print(dry_run(configs))
+        return True
+    return False
 
 
 def rerun(arguments: Sequence[str]) -> Config:
@@ -102,8 +132,8 @@ def multirun(overrides: Sequence[str], config_dirs: Sequence[str], flags: Sequen
     from omegaconf import DictConfig, OmegaConf
 
     check(parse(overrides), config_dirs)
-    for job in expand(overrides, config_dirs):
-        compose(job, config_dirs)
+    if told(overrides, [compose(job, config_dirs) for job in expand(overrides, config_dirs)]):
+        return 0
 
     with tempfile.NamedTemporaryFile("r", prefix="pgbench-") as mistakes:
         path = mistakes.name
@@ -128,7 +158,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         if arguments[:1] == ["rerun"]:
-            run(rerun(arguments[1:]), bar=sys.stderr.isatty())
+            config = rerun(arguments[1:])
+            if not told(arguments[2:], [config]):
+                run(config, bar=sys.stderr.isatty())
             return 0
         overrides, config_dirs, flags = split(arguments)
         if {"-h", "--help"} & set(flags):
@@ -136,7 +168,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif flags or any(override.key_or_group.startswith("hydra") for override in parse(overrides)):
             return multirun(overrides, config_dirs, flags)
         else:
-            run(compose(overrides, config_dirs), bar=sys.stderr.isatty())
+            config = compose(overrides, config_dirs)
+            if not told(overrides, [config]):
+                run(config, sys.stderr.isatty(), arguments)
     except UserError as error:
         fail(error)
         return 2

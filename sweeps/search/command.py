@@ -2,6 +2,7 @@
 
 import shlex
 import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from pgbench.config import keys, nearest
 from pgbench.errors import UserError
 from pgbench.files import write_atomic
+from pgbench.runs.forecast import Rates, duration, ignored
 from pgbench.runs.lock import Held, lock
 from sweeps.expand import expand
 from sweeps.options import Options
@@ -33,12 +35,35 @@ def search(
     from sweeps.__main__ import writable
 
     subjects = plan(sweep, overrides, Path(options.output_dir).expanduser().resolve(), tuple(config_dirs))
+    bases = [config for each in subjects for config in each.base]
+    for line in ignored({key for each in subjects for key in each.job}, bases):
+        print(f"sweeps: {line}", file=sys.stderr)
+    if any(config.dry_run for config in bases):
+        print(dry_run(subjects, options))
+        return 0
     directory = writable(options.output_dir)
     try:
         with lock(directory):
             return _run(subjects, directory, str(sweep.get("description", "")), options, arguments, trainer)
     except Held as error:
         raise UserError(f"output_dir: {error} searches in {directory}; wait for it, or choose another one") from None
+
+
+def dry_run(subjects: Sequence[Subject], options: Options) -> str:
+    """What a search would take, if no trial is stopped early."""
+    lines, rates, seconds = [], Rates(), 0.0
+    for each in subjects:
+        wanted, steps = each.search, sum(config.total_steps for config in each.base)
+        trials = wanted.trials * len(wanted.seed_list)
+        confirmed = (wanted.confirm.best + 1) * len(wanted.confirm.seed_list)
+        runs = (trials + confirmed) * len(each.base)
+        lines.append(
+            f"{each.name}: at most {runs} runs ({trials * len(each.base)} in {wanted.trials} trials, the others to "
+            f"confirm): {(trials + confirmed) * steps:,} env-steps"
+        )
+        seconds += sum((trials + confirmed) * config.total_steps * rates(config) for config in each.base)
+    lines += [f"at most about {duration(seconds / options.n_jobs)} on {options.n_jobs} processes, by {rates}"]
+    return "\n".join([*lines, "dry run: nothing was trained or written"])
 
 
 def plan(
@@ -83,7 +108,6 @@ def _run(
 
     from sweeps.backends import make_backend
     from sweeps.driver import Stop, drive
-    from sweeps.progress import duration
     from sweeps.search import table
     from sweeps.search.progress import SearchProgress
     from sweeps.search.source import Source, StudySource

@@ -17,7 +17,7 @@ def report(directory: Path) -> str:
     from rich.console import Console
     from rich.table import Table
 
-    from sweeps.progress import duration
+    from pgbench.runs.forecast import duration
 
     runs = {part: scan(directory / part) for part in (TRIALS, CONFIRMATION)}
     rate = sum(run.rate for each in runs.values() for run in each)
