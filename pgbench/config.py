@@ -223,7 +223,7 @@ class Config:
     output_dir: str
     """directory of the records, a directory a job"""
     checkpoint_seconds: Annotated[float, Field(ge=0)]
-    """least time between two checkpoints of a run"""
+    """least time between two checkpoints of a run; more where they would take over 0.5% of the time"""
     deadline_seconds: PositiveFloat | None
     """longest time between two iterations before a run counts as hung; null is no limit"""
     snapshots: tuple[Annotated[int, Field(ge=0)], ...]
