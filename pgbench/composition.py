@@ -17,6 +17,7 @@ import yaml
 from pgbench.config import CONF, GROUPS, OURS, Config, keys, merge, nearest, own_keys, to_plain, validate
 from pgbench.errors import UserError
 from pgbench.plugins import look_beside
+from pgbench.terminal import typed
 
 FREE = ("env.kwargs.", "hyperparameters.network_kwargs.", "hyperparameters.critic_network_kwargs.")
 """Keys below these are anybody's."""
@@ -74,6 +75,7 @@ def parse(overrides: Sequence[str]) -> list[Any]:
 
 def readable(text: str) -> str:
     """An override in quotes where Hydra's alphabet lacks one of its characters: `~`, `#`, other scripts."""
+    text = typed(text)
     key, _, value = text.partition("=")
     plain = r"(\$\{[^{}'\"]*\}|[^'\"\\\[\]{}(),])+"
     lacking = r"[^\w\s/\\+.$%*@?|:{}-]|[^\x00-\x7f]"

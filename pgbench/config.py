@@ -23,6 +23,7 @@ from pydantic.dataclasses import dataclass
 
 from pgbench.errors import UserError
 from pgbench.plugins import load_module
+from pgbench.terminal import path_of
 
 HERE = Path(__file__).resolve().parent
 CONF = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parent / "conf"
@@ -303,7 +304,7 @@ class Config:
 
     @property
     def job_dir(self) -> Path:
-        return Path(self.output_dir).expanduser() / self.job_name
+        return path_of(self.output_dir) / self.job_name
 
 
 def _text_keys(value: Any) -> Any:

@@ -16,6 +16,7 @@ from pgbench.config import Config
 from pgbench.errors import UserError
 from pgbench.runs.code import take_stock
 from pgbench.runs.forecast import Rates, counts, duration, ignored, look
+from pgbench.terminal import path_of, print_anything
 from sweeps.expand import Overrides, descriptions, expand, load
 from sweeps.options import OPTIONS, Options, describe, parse
 from sweeps.options import check as check_options
@@ -26,6 +27,7 @@ TRAINER = "pgbench.runs.job"
 
 def main(arguments: Sequence[str], trainer: str = TRAINER) -> int:
     """Gives the exit status: 0 all done, 1 some failed, 2 a mistake in the command, 130 or 143 stopped by a signal."""
+    print_anything()
     try:
         overrides, config_dirs, flags = split_arguments(arguments)
         if {"-h", "--help"} & set(flags):
@@ -132,7 +134,7 @@ def dry_run(jobs: Sequence[Config], options: Options) -> str:
 
 def writable(path: str) -> Path:
     """The absolute path of a directory, made if need be. Raises UserError if nothing can be written there."""
-    directory = Path(path).expanduser().resolve()
+    directory = path_of(path).resolve()
     try:
         directory.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=directory).close()

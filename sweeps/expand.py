@@ -18,6 +18,7 @@ from typing import Any
 from pgbench.composition import choices
 from pgbench.config import CONF, nearest
 from pgbench.errors import UserError
+from pgbench.terminal import path_of
 from sweeps.options import OPTIONS, check_key
 
 Overrides = dict[str, Any]
@@ -30,7 +31,7 @@ def load(name: str, config_dirs: Sequence[str] = ()) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     is_path = name.endswith((".yaml", ".yml")) or "/" in name
-    path = Path(name).expanduser() if is_path else _file(name, config_dirs)
+    path = path_of(name) if is_path else _file(name, config_dirs)
     try:
         loaded = OmegaConf.to_container(OmegaConf.create(path.read_text(encoding="utf-8")), resolve=False)
     except FileNotFoundError:

@@ -12,6 +12,7 @@ from pgbench.errors import UserError
 from pgbench.runs.find import find_runs
 from pgbench.runs.lock import holder
 from pgbench.runs.records import ERROR, read_status
+from pgbench.terminal import print_anything
 
 STATES = ("done", "diverged", "running", "stopped", "pending", "failed")
 LISTED = 20  # failures and stopped runs told one by one
@@ -111,6 +112,7 @@ def _search(directory: Path) -> int:
 
 def main(arguments: Sequence[str]) -> int:
     """Gives the exit status: 0, or 2 where there are no runs."""
+    print_anything()
     if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
         print(f"usage: python -m sweeps.status DIR\n\n{__doc__}")
         return 0 if {"-h", "--help"} & set(arguments) else 2

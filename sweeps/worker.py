@@ -15,6 +15,7 @@ from typing import Any
 from pgbench.errors import UserError
 from pgbench.runs.lock import Held, lock
 from pgbench.runs.records import read_status, seed_dir
+from pgbench.terminal import print_anything
 from sweeps.plan import Unit
 from sweeps.state import record_failure
 
@@ -34,6 +35,7 @@ def start(parent: int, log: str) -> None:
     os.unlink(log)  # so that no kill leaves it behind
     os.dup2(fd, 1)
     os.dup2(fd, 2)
+    print_anything()
     faulthandler.enable()
 
 

@@ -15,6 +15,7 @@ from pgbench.config import CONF, GROUPS, Config, keys, to_plain, validate
 from pgbench.errors import UserError
 from pgbench.runs.forecast import Hint, Rates, counts, duration, ignored, look, seconds_of
 from pgbench.runs.recorded import read_config
+from pgbench.terminal import print_anything
 
 HELP = """pgbench trains one job: one algorithm on one environment over some seeds.
   python -m pgbench algorithm=trpo env=cartpole seeds=10 total_steps=200000 output_dir=runs
@@ -135,7 +136,7 @@ def multirun(overrides: Sequence[str], config_dirs: Sequence[str], flags: Sequen
     if told(overrides, [compose(job, config_dirs) for job in expand(overrides, config_dirs)]):
         return 0
 
-    with tempfile.NamedTemporaryFile("r", prefix="pgbench-") as mistakes:
+    with tempfile.NamedTemporaryFile("r", prefix="pgbench-", encoding="utf-8") as mistakes:
         path = mistakes.name
 
         def task(composed: DictConfig) -> None:
@@ -144,7 +145,7 @@ def multirun(overrides: Sequence[str], config_dirs: Sequence[str], flags: Sequen
                 run(validate(content), bar=False)
             except UserError as error:  # perhaps in a process of a launcher
                 fail(error)
-                with open(path, "a") as file:
+                with open(path, "a", encoding="utf-8") as file:
                     file.write("1")
 
         search = [searchpath(config_dirs)] if config_dirs else []
@@ -155,6 +156,7 @@ def multirun(overrides: Sequence[str], config_dirs: Sequence[str], flags: Sequen
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; gives its exit status."""
+    print_anything()
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         if arguments[:1] == ["rerun"]:

@@ -140,7 +140,7 @@ class Watch:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None if own or os.environ.get("PGBENCH_TRACKING_DEBUG") else subprocess.DEVNULL,
-            text=True,
+            encoding="utf-8",
             start_new_session=True,
             env={
                 **os.environ,

@@ -334,7 +334,7 @@ def main() -> None:
     """Follows until standard input ends, then sends what is left."""
     os.nice(10)
     spec = json.loads(sys.stdin.readline())
-    out = os.fdopen(os.dup(1), "w", buffering=1)
+    out = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # what a tracker prints is no message
 
     def tell(message: Mapping[str, Any]) -> None:

@@ -69,7 +69,7 @@ class Ledger:
     def __init__(self, directory: Path):
         self.path = directory / LEDGER
         try:
-            self.content: dict[str, Any] = json.loads(self.path.read_text())
+            self.content: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
             if self.content["format"] != FORMAT:
                 raise ValueError(f"format {self.content['format']}, here {FORMAT}")
         except FileNotFoundError:

@@ -13,6 +13,7 @@ from pgbench.errors import UserError
 from pgbench.files import write_atomic
 from pgbench.runs.forecast import Rates, duration, ignored
 from pgbench.runs.lock import Held, lock
+from pgbench.terminal import path_of
 from sweeps.expand import expand
 from sweeps.options import Options
 from sweeps.search import schema
@@ -34,7 +35,7 @@ def search(
     """Searches every job of a sweep, confirms, writes tables and winners. Gives the exit status. Raises UserError."""
     from sweeps.__main__ import writable
 
-    subjects = plan(sweep, overrides, Path(options.output_dir).expanduser().resolve(), tuple(config_dirs))
+    subjects = plan(sweep, overrides, path_of(options.output_dir).resolve(), tuple(config_dirs))
     bases = [config for each in subjects for config in each.base]
     for line in ignored({key for each in subjects for key in each.job}, bases):
         print(f"sweeps: {line}", file=sys.stderr)
