@@ -72,7 +72,7 @@ def embedded(account: dict[str, Any]) -> str:
 
 def encode(account: Any) -> bytes:
     """As JSON, readable and always the same."""
-    return (json.dumps(account, indent=1, ensure_ascii=False, default=str) + "\n").encode()
+    return (json.dumps(account, indent=1, ensure_ascii=False, default=str) + "\n").encode(errors="surrogateescape")
 
 
 @cache

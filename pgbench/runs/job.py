@@ -121,7 +121,7 @@ def _hurt(directory: Path, status: Mapping[str, Any], total_steps: int) -> str |
 
 
 def _fail(directory: Path, message: str, details: str) -> None:
-    write_atomic(directory / ERROR, f"{details}\n".encode())
+    write_atomic(directory / ERROR, f"{details}\n".encode(errors="backslashreplace"))
     write_status(directory, "failed", message=message)
 
 
