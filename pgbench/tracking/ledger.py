@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pgbench.files import write_atomic
+from pgbench.runs.flock import held
 from pgbench.runs.records import CONFIG, METRICS_FILE
-from pgbench.tracking.reading import Entry, Reader, held, state
+from pgbench.tracking.reading import Entry, Reader, state
 
 LEDGER, LOCK = "tracking.json", "tracking.lock"
 FORMAT = 1
