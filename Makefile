@@ -46,6 +46,7 @@ $(BENCH)/.installed: pyproject.toml constraints.txt
 soak: install
 	$(BIN)/python tests/sweeps/soak.py 50 0
 	$(BIN)/python tests/sweeps/soak.py 30 0 search
+	$(BIN)/python tests/sweeps/soak.py 60 0 short
 
 tracking: install
 	$(BIN)/python tests/tracking/faults.py

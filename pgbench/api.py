@@ -60,6 +60,8 @@ def train(
     Raises UserError for what a user can mend. Works in any thread; signal handlers and torch's threads are left as
     found.
     """
+    if config.dry_run:
+        raise UserError("dry_run: this would train; the command tells what it takes: python -m pgbench dry_run=true")
     check_env(config.env)  # a mistake here leaves no directories behind
     with follow([config], say=say), ExitStack() as locks:
         for line in take_stock([(config, config.seed_list)]):

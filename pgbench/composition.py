@@ -5,6 +5,7 @@ own configs come by `--config-dir`; modules that lie beside them can be named by
 """
 
 import importlib.util
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,8 +17,9 @@ import yaml
 from pgbench.config import CONF, GROUPS, OURS, Config, keys, merge, nearest, own_keys, to_plain, validate
 from pgbench.errors import UserError
 from pgbench.plugins import look_beside
+from pgbench.terminal import typed
 
-FREE = ("env.kwargs.",)
+FREE = ("env.kwargs.", "hyperparameters.network_kwargs.", "hyperparameters.critic_network_kwargs.")
 """Keys below these are anybody's."""
 _hydra = threading.Lock()
 
@@ -65,15 +67,34 @@ def parse(overrides: Sequence[str]) -> list[Any]:
     from hydra.errors import OverrideParseException
 
     try:
-        return list(OverridesParser.create().parse_overrides(list(overrides)))
+        return list(OverridesParser.create().parse_overrides(list(map(readable, overrides))))
     except OverrideParseException as error:
         hint = "; put quotes around special characters: key='...'" if "=" in str(error.override) else ""
         raise UserError(f"cannot read '{error.override}': write key=value{hint}") from None
 
 
-def values(override: Any) -> list[Any]:
-    """What an override gives its key: several values where it is a sweep, `a,b`."""
-    return list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
+def readable(text: str) -> str:
+    """An override in quotes where Hydra's alphabet lacks one of its characters: `~`, `#`, other scripts."""
+    text = typed(text)
+    key, _, value = text.partition("=")
+    plain = r"(\$\{[^{}'\"]*\}|[^'\"\\\[\]{}(),])+"
+    lacking = r"[^\w\s/\\+.$%*@?|:{}-]|[^\x00-\x7f]"
+    return f"{key}='{value}'" if re.fullmatch(plain, value) and re.search(lacking, value) else text
+
+
+def values(override: Any, config_dirs: Sequence[str] = ()) -> list[Any]:
+    """What an override gives its key: several values where it is a sweep, `a,b`. Raises UserError."""
+    if not override.is_sweep_override():
+        return [override.value()]
+    key, given = override.key_or_group, override.value()
+    if hasattr(given, "filter"):  # glob(*)
+        found = given.filter(choices(key, config_dirs)) if key in GROUPS else []
+        if not found:
+            raise UserError(f"{key}: no choice is like {override.input_line.partition('=')[2]}")
+        return list(found)
+    if not override.is_discrete_sweep():
+        raise UserError(f"{key}: an interval is no list of values; write choice(a, b) or range(start, stop, step)")
+    return [override._convert_value(value) for value in override.sweep_iterator()]
 
 
 def check(overrides: Sequence[Any], config_dirs: Sequence[str] = ()) -> None:
@@ -90,7 +111,7 @@ def check(overrides: Sequence[Any], config_dirs: Sequence[str] = ()) -> None:
             continue
         if key in GROUPS:
             known = choices(key, config_dirs)
-            for value in map(str, values(override)):
+            for value in map(str, values(override, config_dirs)):
                 if value not in known:
                     raise UserError(
                         f"{key}: got '{value}', allowed is {', '.join(known)}{nearest(value, known)}"
@@ -105,9 +126,9 @@ def _own(overrides: Sequence[Any], config_dirs: Sequence[str]) -> dict[str, str]
     found: dict[str, str] = {}
     for override in overrides:
         if override.key_or_group == "algorithm.update":
-            specs = values(override)
+            specs = values(override, config_dirs)
         elif override.key_or_group == "algorithm":
-            specs = [_update_of(str(value), config_dirs) for value in values(override)]
+            specs = [_update_of(str(value), config_dirs) for value in values(override, config_dirs)]
         else:
             continue
         for spec in specs:
@@ -130,7 +151,7 @@ def for_hydra(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> list
     parsed = parse(overrides)
     own = _own(parsed, config_dirs)
     added = []
-    for text, override in zip(overrides, parsed, strict=True):
+    for text, override in zip(map(readable, overrides), parsed, strict=True):
         new = override.key_or_group.startswith(FREE) or override.key_or_group in own
         added.append(f"++{text.lstrip('+')}" if new and not override.is_delete() else text)
     return added
@@ -138,6 +159,25 @@ def for_hydra(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> list
 
 def compose(overrides: Sequence[str] = (), config_dirs: Sequence[str] = ()) -> Config:
     """The config of a job from `key=value` overrides, as the command line takes them. Raises UserError."""
+    return validate(interpolated(compose_plain(overrides, config_dirs)))
+
+
+def interpolated(values: dict[str, Any]) -> dict[str, Any]:
+    """A config's plain values with each `${...}` of them replaced by what it stands for. Raises UserError."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    if "${" not in repr(values):  # thousands of jobs of a sweep have none
+        return values
+    try:
+        found: Any = OmegaConf.to_container(OmegaConf.create(values), resolve=True)
+    except OmegaConfBaseException as error:
+        raise UserError(" ".join(str(error).split())) from None
+    return dict(found)
+
+
+def compose_plain(overrides: Sequence[str] = (), config_dirs: Sequence[str] = ()) -> dict[str, Any]:
+    """What Hydra composes, before any `${...}` is replaced and anything is validated. Raises UserError."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.errors import HydraException
@@ -153,11 +193,11 @@ def compose(overrides: Sequence[str] = (), config_dirs: Sequence[str] = ()) -> C
     try:
         with _our_own_hydra(), initialize_config_dir(str(CONF), version_base="1.3"):
             text = [*for_hydra(overrides, config_dirs), *search]
-            composed = OmegaConf.to_container(hydra_compose("config", text), resolve=True)
+            composed = OmegaConf.to_container(hydra_compose("config", text), resolve=False)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(" ".join(str(error).split())) from None
     assert isinstance(composed, dict)
-    return validate({str(key): value for key, value in composed.items()})
+    return {str(key): value for key, value in composed.items()}
 
 
 @contextmanager
@@ -194,4 +234,4 @@ def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
         for key in reversed(path):
             change = {key: change}
         changed = merge(changed, change)
-    return validate(changed)
+    return validate(interpolated(changed))

@@ -23,6 +23,7 @@ from pydantic.dataclasses import dataclass
 
 from pgbench.errors import UserError
 from pgbench.plugins import load_module
+from pgbench.terminal import path_of
 
 HERE = Path(__file__).resolve().parent
 CONF = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parent / "conf"
@@ -223,7 +224,7 @@ class Config:
     output_dir: str
     """directory of the records, a directory a job"""
     checkpoint_seconds: Annotated[float, Field(ge=0)]
-    """least time between two checkpoints of a run"""
+    """least time between two checkpoints of a run; more where they would take over 0.5% of the time"""
     deadline_seconds: PositiveFloat | None
     """longest time between two iterations before a run counts as hung; null is no limit"""
     snapshots: tuple[Annotated[int, Field(ge=0)], ...]
@@ -231,6 +232,9 @@ class Config:
     evaluation: Evaluation
     other_code: Literal["refuse", "resume", "retrain"]
     """runs that other code made: leave the done and refuse to go on half way, go on all the same, or train anew"""
+
+    dry_run: bool = False
+    """only tell the runs, the environment steps and an estimate of the time; nothing is trained or written"""
 
     @property
     def seed_list(self) -> tuple[int, ...]:
@@ -248,6 +252,15 @@ class Config:
         if algorithm.advantage == "n_step":
             reads.add("n_step")
         return reads
+
+    def takes(self, key: str) -> bool:
+        """Whether the value of a config key can change this job's records, or how they are made."""
+        group, _, name = key.partition(".")
+        if key == "env.timeout":
+            return self.algorithm.uses_critic
+        own = self.hyperparameters.own
+        names = {one.name for one in dataclasses.fields(own)} if dataclasses.is_dataclass(own) else set()
+        return group != "hyperparameters" or not name or name.partition(".")[0] in self.reads | names
 
     @property
     def effective(self) -> "Config":
@@ -293,7 +306,7 @@ class Config:
     @property
     def job_dir(self) -> Path:
         """Directory of the job's runs."""
-        return Path(self.output_dir) / self.job_name
+        return path_of(self.output_dir) / self.job_name
 
 
 def _text_keys(value: Any) -> Any:

@@ -19,6 +19,8 @@ def write_atomic(path: Path, data: bytes, durable: bool = False) -> None:
 
 def sync_dir(path: Path) -> None:
     """Makes renames and new files in a directory survive a power cut."""
+    if os.name == "nt":  # cannot open a directory
+        return
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)

@@ -165,8 +165,8 @@ class Policy:
     def _act(self) -> Act:
         return self.network.act([self.theta])
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes a file of tensors and plain values, whole or not at all."""
+    def save(self, path: str | os.PathLike[str], durable: bool = True) -> None:
+        """Writes a file of tensors and plain values, whole or not at all; `durable`: also through a power cut."""
         content = {
             "network": network_spec(self.network),
             "theta": self.theta,
@@ -178,7 +178,7 @@ class Policy:
             "env": to_plain(self.env),
             "about": dict(self.about),
         }
-        save_tensors(Path(path), content, FORMAT)
+        save_tensors(Path(path), content, FORMAT, durable)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Policy":

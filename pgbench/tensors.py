@@ -11,11 +11,11 @@ from pgbench.errors import UserError
 from pgbench.files import write_atomic
 
 
-def save_tensors(path: Path, content: dict[str, Any], version: int) -> None:
-    """Writes a file whole or not at all, also through a power cut. `content`: builtins, tensors, arrays."""
+def save_tensors(path: Path, content: dict[str, Any], version: int, durable: bool = True) -> None:
+    """Writes a file whole or not at all; `durable`: also through a power cut. `content`: builtins, tensors, arrays."""
     buffer = io.BytesIO()
     torch.save({"format": version, **_pack(content)}, buffer)
-    write_atomic(path, buffer.getvalue(), durable=True)
+    write_atomic(path, buffer.getvalue(), durable)
 
 
 def load_tensors(path: Path, version: int, remedy: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pgbench.errors import UserError
+from pgbench.terminal import print_anything
 
 LINES = 10
 """The command prints no more than this."""
@@ -15,6 +16,7 @@ LINES = 10
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command; the exit status is 2 after an error of the user's."""
+    print_anything()
     given = sys.argv[1:] if arguments is None else arguments
     if given[:1] == ["compare"]:
         from reports.compare import main as compare

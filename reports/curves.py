@@ -200,7 +200,7 @@ class _Cache:
         self.maps: dict[int, Any] = {}
         self.new: str | None = None
         try:
-            index = json.loads((folder / "index.json").read_text())
+            index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
             if index["layout"] != LAYOUT:
                 return
             self.maps = {k: np.memmap(folder / name, mode="r") for k, name in enumerate(index["files"])}
@@ -254,7 +254,7 @@ class _Cache:
         index = {"layout": LAYOUT, "files": self.files, "columns": self.columns, "runs": files}
         part = self.folder / f".index.{os.getpid()}"
         with contextlib.suppress(OSError):
-            part.write_text(json.dumps({**index, "files": self.files if files else []}))
+            part.write_text(json.dumps({**index, "files": self.files if files else []}), encoding="utf-8")
             os.replace(part, self.folder / "index.json")
             for file in self.folder.glob("*.f64"):
                 if file.name not in self.files:

@@ -24,7 +24,7 @@ def fingerprint(directories: Directories, command: str) -> str:
     for folder in [*find_runs(directories), here, here / "figures", here / "web"]:
         with os.scandir(folder) as entries:
             files = sorted((e.name, s.st_size, s.st_mtime_ns) for e in entries if e.is_file() and (s := e.stat()))
-        digest.update(f"{folder} {files}".encode())
+        digest.update(f"{folder} {files}".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 

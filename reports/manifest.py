@@ -72,7 +72,7 @@ def embedded(account: dict[str, Any]) -> str:
 
 def encode(account: Any) -> bytes:
     """As JSON, readable and always the same."""
-    return (json.dumps(account, indent=1, ensure_ascii=False, default=str) + "\n").encode()
+    return (json.dumps(account, indent=1, ensure_ascii=False, default=str) + "\n").encode(errors="surrogateescape")
 
 
 @cache
@@ -89,7 +89,9 @@ def _git(*arguments: str) -> str | None:
     if not (root / ".git").exists():
         return None
     try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, encoding="utf-8", errors="replace", check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()

@@ -94,7 +94,7 @@ def write(
 
 
 def _text(path: Path, words: str) -> None:
-    path.write_text(words, encoding="utf-8")
+    path.write_text(words, encoding="utf-8", errors="surrogateescape")
 
 
 def _earlier(out: Path) -> set[str]:

@@ -31,7 +31,7 @@ class Published(NamedTuple):
 def load_published(pairs: set[tuple[str, str]], evaluated: bool = False) -> tuple[Published, ...]:
     """The rows of the given (environment id, algorithm) pairs that measured what `episode_return` measures, or with
     `evaluated` those that evaluated policies: another quantity, laid over evaluations alone."""
-    with open(PUBLISHED, newline="") as file:
+    with open(PUBLISHED, newline="", encoding="utf-8") as file:
         rows = [
             Published(
                 row["source"],

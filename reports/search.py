@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pgbench.errors import UserError
+from pgbench.terminal import print_anything
 from reports import text
 from reports.statistics import Array, Interval
 
@@ -104,7 +105,7 @@ def load(directory: Path) -> list[Study]:
     """The studies of a search with at least one trial done. Raises UserError where there are none."""
     path = directory / TABLE
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(
             f"{directory}: no {TABLE} there; give the output_dir of a search that has ended or paused"
@@ -204,8 +205,8 @@ def write(directory: Path, out: Path) -> dict[str, str]:
             drawing.figure.savefig(pdf, bbox_inches="tight", metadata={"CreationDate": None})
             sentences[name] = drawing.sentence
     table = rows(studies)
-    (out / "search.md").write_text(markdown(table, sentences))
-    (out / "search.html").write_text(section(table, sentences))
+    (out / "search.md").write_text(markdown(table, sentences), encoding="utf-8")
+    (out / "search.html").write_text(section(table, sentences), encoding="utf-8")
     return sentences
 
 
@@ -235,6 +236,7 @@ def _shown(choice: Any) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; the exit status is 2 after an error of the user's."""
+    print_anything()
     parser = argparse.ArgumentParser("python -m reports.search", description="figures and a table of a search")
     parser.add_argument("directory", type=Path, metavar="DIR", help="output_dir of a search")
     parser.add_argument("--out", type=Path, default=Path("figures"), metavar="FIGURES", help="default: figures")

@@ -1,7 +1,7 @@
 """A sweep is data: blocks of overrides, expanded to one mapping of overrides a job.
 
     description: what the sweep shows
-    seeds: 10                                   any key of a job, for all jobs
+    seeds: 10                                   any key of a job, for all jobs, or of the sweep (n_jobs)
     jobs:                                       the union of its blocks
       - set: {env: cartpole}                    one value each
         grid: {algorithm: [vpg, npg]}           every combination
@@ -18,7 +18,8 @@ from typing import Any
 from pgbench.composition import choices
 from pgbench.config import CONF, nearest
 from pgbench.errors import UserError
-from sweeps.options import check_key
+from pgbench.terminal import path_of
+from sweeps.options import OPTIONS, check_key
 
 Overrides = dict[str, Any]
 BLOCK = ("set", "grid", "zip")
@@ -29,9 +30,10 @@ def load(name: str, config_dirs: Sequence[str] = ()) -> dict[str, Any]:
     where there is none."""
     from omegaconf import OmegaConf
 
-    path = Path(name) if name.endswith((".yaml", ".yml")) or "/" in name else _file(name, config_dirs)
+    is_path = name.endswith((".yaml", ".yml")) or "/" in name
+    path = path_of(name) if is_path else _file(name, config_dirs)
     try:
-        loaded = OmegaConf.to_container(OmegaConf.create(path.read_text()), resolve=True)
+        loaded = OmegaConf.to_container(OmegaConf.create(path.read_text(encoding="utf-8")), resolve=False)
     except FileNotFoundError:
         known = choices("sweep", config_dirs)
         allowed = f"{', '.join(known)} or the path of a YAML file"
@@ -93,6 +95,8 @@ def _block(block: Any) -> Iterator[Overrides]:
             )
     fixed, grid, zipped = ({str(key): value for key, value in (block.get(part) or {}).items()} for part in BLOCK)
     for key in (*fixed, *grid, *zipped):
+        if key in OPTIONS and key != "output_dir":
+            raise UserError(f"{key}: is of the whole sweep; write it beside `jobs`")
         check_key(key)
     for key, values in (*grid.items(), *zipped.items()):
         if not isinstance(values, list) or not values:

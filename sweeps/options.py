@@ -1,15 +1,17 @@
 """The command line of a sweep: its own keys, described once, and the overrides that reach every job."""
 
-import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from pgbench import composition
 from pgbench.config import GROUPS, PositiveInt, keys, nearest
 from pgbench.errors import UserError
+from pgbench.runs.forecast import cores
 from sweeps.search.schema import KEYS as SEARCH
 
 
@@ -19,7 +21,7 @@ class Options:
     """name of a sweep below, or the path of a YAML file; without one, the overrides alone make the jobs"""
     output_dir: str = "runs"
     """directory of the records, a directory a job"""
-    n_jobs: PositiveInt = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    n_jobs: PositiveInt = field(default_factory=cores)
     """processes that train at the same time, one torch thread each (default: the cores there are)"""
     seeds_per_process: PositiveInt | None = None
     """seeds of a job in lockstep in one process; null chooses at most 5, fewer where that keeps n_jobs busy"""
@@ -38,45 +40,39 @@ class Options:
 OPTIONS = {name: field.description or "" for name, field in Options.__pydantic_fields__.items()}  # type: ignore[attr-defined]
 
 
-def parse(arguments: Sequence[str]) -> tuple[Options, dict[str, list[Any]]]:
-    """A sweep's options, and each other key with its values: several where it was given as `key=a,b`.
+def parse(arguments: Sequence[str], config_dirs: Sequence[str] = ()) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """A sweep's own keys as given, and each other key with its values: several where it was given as `key=a,b`.
 
-    Raises UserError for what is no `key=value`, an unknown key or a wrong value.
+    Raises UserError for what is no `key=value` and for an unknown key.
     """
-    given: dict[str, Any] = {}
-    overrides: list[str] = []
-    for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if equals and key in OPTIONS:
-            given[key] = None if value == "null" else value
+    own: dict[str, Any] = {}
+    several: dict[str, list[Any]] = {}
+    for argument, override in zip(arguments, composition.parse(arguments), strict=True):
+        key = override.key_or_group
+        if override.is_delete() or override.package:
+            raise UserError(f"cannot use '{argument}' in a sweep: write key=value")
+        found = composition.values(override, config_dirs)
+        if key in OPTIONS:
+            if len(found) > 1:
+                raise UserError(f"{key}: got {len(found)} values, allowed is one; quotes keep a comma: {key}='a,b'")
+            own[key] = found[0]
         else:
-            overrides.append(argument)
-    values = _override_values(overrides)
+            check_key(key)
+            several[key] = found
+    return own, several
+
+
+def check(given: Mapping[str, Any]) -> Options:
+    """The options of a sweep from its own keys, of its file and the command line. Raises UserError."""
+    directory = {key: given[key] for key in ("output_dir",) if key in given}  # its ${...} are the job's
+    others = composition.interpolated({key: value for key, value in given.items() if key not in directory})
     try:
-        return TypeAdapter(Options).validate_python(given), values
+        return TypeAdapter(Options).validate_python({**others, **directory})
     except ValidationError as error:
         wrong = error.errors()[0]
         what = wrong["msg"].replace("Input should be", "allowed is").replace("greater than or equal to", "at least")
         near = nearest(str(wrong["input"]), re.findall(r"'(\w+)'", what))
         raise UserError(f"{wrong['loc'][0]}: got {wrong['input']!r}, {what}{near}") from None
-
-
-def _override_values(overrides: list[str]) -> dict[str, list[Any]]:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import OverrideParseException
-
-    try:
-        parsed = OverridesParser.create().parse_overrides(overrides)
-    except OverrideParseException as error:
-        raise UserError(f"cannot read '{error.override}': write key=value") from None
-    values: dict[str, list[Any]] = {}
-    for argument, override in zip(overrides, parsed, strict=True):
-        key = override.key_or_group
-        if override.is_delete() or override.package or "${" in argument:
-            raise UserError(f"cannot use '{argument}' in a sweep: write key=value")
-        check_key(key)
-        values[key] = list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
-    return values
 
 
 def check_key(key: str) -> None:

@@ -7,13 +7,13 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from pgbench.composition import compose
-from pgbench.config import GROUPS, Config, to_plain, validate
+from pgbench.composition import compose_plain, interpolated
+from pgbench.config import GROUPS, Config, validate
 from pgbench.errors import UserError
+from pgbench.runs.forecast import LOCKSTEP, Open, Rates, seconds_of
 from sweeps.expand import Overrides
 
 SEEDS_PER_PROCESS = 5  # more in lockstep gain little, and are lost together
-LOCKSTEP = 0.4  # work that seeds in lockstep share, in seeds
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,12 @@ def _config(overrides: Overrides, config_dirs: tuple[str, ...]) -> Config:
     for key, value in overrides.items():
         if key not in GROUPS:
             values = _with(values, key, value)
-    return validate(values)
+    return validate(interpolated(values))
 
 
 @cache
 def _base(groups: tuple[tuple[str, str], ...], config_dirs: tuple[str, ...]) -> dict[str, Any]:
-    plain: dict[str, Any] = to_plain(compose([f"{group}={choice}" for group, choice in groups], config_dirs))
-    return plain
+    return compose_plain([f"{group}={choice}" for group, choice in groups], config_dirs)
 
 
 def _with(values: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
@@ -105,10 +104,23 @@ def _units(todo: Sequence[tuple[Config, Sequence[int]]], size: int) -> list[Unit
 
 
 def _makespan(units: Sequence[Unit], workers: int) -> float:
+    return _last([unit.cost for unit in units], workers)
+
+
+def _last(costs: Sequence[float], workers: int) -> float:
+    """When the last of these ends, each begun in turn by the first worker that is free."""
     loads = [0.0] * workers
-    for unit in units:
-        heapq.heapreplace(loads, loads[0] + unit.cost)
+    for cost in costs:
+        heapq.heapreplace(loads, loads[0] + cost)
     return max(loads)
+
+
+def forecast(jobs: Sequence[Open], workers: int, size: int | None, rates: Rates) -> float:
+    """The seconds that these jobs would take on so many processes. Raises UserError."""
+    left = {job.config.job_name: job.left for job in jobs}
+    units = split([(job.config, list(job.left)) for job in jobs], workers, size)
+    steps = [[left[unit.config.job_name][seed] for seed in unit.seeds] for unit in units]
+    return _last([seconds_of(each, rates(unit.config)) for unit, each in zip(units, steps, strict=True)], workers)
 
 
 def _seed_cost(config: Config) -> float:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pgbench.config import Config
+from pgbench.runs.forecast import duration
 from pgbench.runs.records import ERROR, is_over, last_return, read_status, seed_dir
 from pgbench.tracking.names import run_name
 from sweeps.plan import Unit
@@ -186,13 +187,6 @@ class Progress:
 def _name(unit: Unit) -> str:
     name, seeds = unit.config.job_name, ",".join(map(str, unit.seeds))
     return f"{name}/seed-{seeds}" if len(unit.seeds) == 1 else f"{name} seeds {seeds}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: 42 s, 3 min 20 s, 5 h 10 min."""
-    minutes, whole = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole} s" if minutes else f"{whole} s"
 
 
 def spread(returns: Sequence[float | None]) -> tuple[float, str]:

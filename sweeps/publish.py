@@ -10,6 +10,7 @@ from typing import Any
 
 from pgbench.errors import UserError
 from pgbench.runs.find import find_runs, seed_of
+from pgbench.terminal import print_anything
 from pgbench.tracking.follow import Watch, check, spec, tell_missing
 from pgbench.tracking.ledger import DEFAULTS, Ledger
 
@@ -63,6 +64,7 @@ def say(text: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Gives the exit status: 0 all is up to date (and equal), 1 something is not, 2 a mistake in the command."""
+    print_anything()
     options = parser().parse_args(arguments)
     given = {name: getattr(options, name) for name in FLAGS if getattr(options, name) is not None}
     try:

@@ -89,7 +89,9 @@ def record_failure(unit: Unit, seeds: Iterable[int], message: str, details: str)
         directory.mkdir(parents=True, exist_ok=True)
         status = read_status(directory)
         if status.pop("status") in ("pending", "running"):
-            write_atomic(directory / ERROR, f"{message}\n\n{details}".rstrip().encode() + b"\n")
+            write_atomic(
+                directory / ERROR, f"{message}\n\n{details}".rstrip().encode(errors="backslashreplace") + b"\n"
+            )
             write_status(directory, "failed", **{**status, "message": message})
         paths.append(directory / ERROR)
     return paths

@@ -12,6 +12,7 @@ from pgbench.errors import UserError
 from pgbench.runs.find import find_runs
 from pgbench.runs.lock import holder
 from pgbench.runs.records import ERROR, read_status
+from pgbench.terminal import print_anything
 
 STATES = ("done", "diverged", "running", "stopped", "pending", "failed")
 LISTED = 20  # failures and stopped runs told one by one
@@ -60,7 +61,7 @@ def report(directory: Path) -> str:
     from rich.console import Console
     from rich.table import Table
 
-    from sweeps.progress import duration
+    from pgbench.runs.forecast import duration
 
     runs = scan(directory)
     table = Table("job", *STATES, "env-steps/s", "left", box=None, pad_edge=False)
@@ -112,6 +113,7 @@ def _search(directory: Path) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Gives the exit status: 0, or 2 where there are no runs."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    print_anything()
     if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
         print(f"usage: python -m sweeps.status DIR\n\n{__doc__}")
         return 0 if {"-h", "--help"} & set(arguments) else 2

@@ -92,7 +92,7 @@ def supervise(unit: Unit, slot: Slot, stopped: Callable[[], bool]) -> Outcome:
                 if hung:
                     slot.kill(signal.SIGABRT)  # it prints where it is
             if asked and time.monotonic() > patience:
-                slot.kill(signal.SIGKILL)
+                slot.kill(getattr(signal, "SIGKILL", signal.SIGTERM))
             elif asked and not hung:
                 slot.kill(signal.SIGTERM)  # each time: one that comes before the unit has begun is lost
         outcome: Outcome = future.result()

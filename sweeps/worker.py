@@ -9,12 +9,13 @@ import sys
 import threading
 import traceback
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from pgbench.errors import UserError
 from pgbench.runs.lock import Held, lock
 from pgbench.runs.records import read_status, seed_dir
+from pgbench.terminal import print_anything
 from sweeps.plan import Unit
 from sweeps.state import record_failure
 
@@ -27,13 +28,15 @@ def start(parent: int, log: str) -> None:
     """Ties this process to its supervisor: ends with it, leaves Ctrl-C to it, prints into `log`."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before prctl
+    if sys.platform == "linux" and os.getppid() != parent:  # it died before prctl
         os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     fd = os.open(log, os.O_WRONLY | os.O_APPEND)
-    os.unlink(log)  # so that no kill leaves it behind
+    with suppress(PermissionError):  # Windows
+        os.unlink(log)  # so that no kill leaves it behind
     os.dup2(fd, 1)
     os.dup2(fd, 2)
+    print_anything()
     faulthandler.enable()
 
 

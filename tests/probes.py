@@ -37,6 +37,13 @@ class Value(Probe):
         return self.observe(), 1.0, True, False, {}
 
 
+class Keyword(Value):
+    """Value that takes any keyword `options`."""
+
+    def __init__(self, options: Any = None):
+        super().__init__()
+
+
 class Discount(Probe):
     """Two steps, reward 1 at the end: V(0) = gamma, V(1) = 1."""
 
@@ -102,5 +109,5 @@ class Explosive(Probe):
         return self.observe(), 1.0, False, False, {}
 
 
-for probe in (Value, Discount, Ending, Action, Observation, Unsupported, Wordy, Explosive):
+for probe in (Value, Keyword, Discount, Ending, Action, Observation, Unsupported, Wordy, Explosive):
     gym.register(f"{probe.__name__}-v0", entry_point=probe, disable_env_checker=True)

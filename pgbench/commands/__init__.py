@@ -8,6 +8,7 @@ from functools import wraps
 from pathlib import Path
 
 from pgbench.errors import UserError
+from pgbench.terminal import print_anything
 
 
 def fail(error: object) -> None:
@@ -20,6 +21,7 @@ def as_command(main: Callable[[Sequence[str] | None], None]) -> Callable[..., in
 
     @wraps(main)
     def command(arguments: Sequence[str] | None = None) -> int:
+        print_anything()
         try:
             main(arguments)
         except UserError as error:

@@ -1,18 +1,22 @@
 """`python -m pgbench`: trains one job; with -m, Hydra's multirun; `rerun RUN` makes a recorded run again."""
 
+import shlex
 import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from pgbench.commands import fail
-from pgbench.composition import check, choices, compose, for_hydra, parse, searchpath, split, with_overrides
+from pgbench.composition import check, choices, compose, for_hydra, parse, searchpath, split, values, with_overrides
 from pgbench.config import CONF, GROUPS, Config, keys, to_plain, validate
 from pgbench.errors import UserError
+from pgbench.runs.forecast import Hint, Rates, counts, duration, ignored, look, seconds_of
 from pgbench.runs.recorded import read_config
 from pgbench.runs.records import last_return
+from pgbench.terminal import print_anything
 
 HELP = """pgbench trains one job: one algorithm on one environment over some seeds.
   python -m pgbench algorithm=trpo env=cartpole seeds=10 total_steps=200000 output_dir=runs
@@ -21,8 +25,11 @@ HELP = """pgbench trains one job: one algorithm on one environment over some see
   python -m pgbench algorithm=ppo --config-dir examples/ppo/conf                       configs and code of your own"""
 
 
-def run(config: Config, bar: bool) -> None:
-    """Runs the job, with a bar of its progress if that is wanted; Ctrl-C and SIGTERM stop it after a checkpoint."""
+def run(config: Config, bar: bool, arguments: Sequence[str] = ()) -> None:
+    """Runs the job, with a bar of its progress if that is wanted; Ctrl-C and SIGTERM stop it after a checkpoint.
+
+    `arguments`: what `python -m sweeps` would be given for the same; where there are any, a long job says so.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -39,7 +46,14 @@ def run(config: Config, bar: bool) -> None:
         columns = (TextColumn("{task.completed:,} of {task.total:,} env-steps"), BarColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True, disable=not bar) as progress:
             task = progress.add_task("", total=config.total_steps * len(config.seed_list))
-            runs = train(config, lambda steps: progress.update(task, completed=steps), tell, lambda: bool(received))
+            hint = Hint(config, f"python -m sweeps {shlex.join(arguments)}", tell) if arguments else None
+
+            def show(steps: int) -> None:
+                progress.update(task, completed=steps)
+                if hint:
+                    hint(steps)
+
+            runs = train(config, show, tell, lambda: bool(received))
     except Interrupted:
         tell(f"stopped after a checkpoint; re-run the same command to resume ({config.job_dir})")
         sys.exit(128 + received[0])
@@ -59,6 +73,24 @@ def _ended(directory: Path) -> str:
 def tell(line: str) -> None:
     """A line to the person, beside the command's output."""
     print(f"pgbench: {line}", file=sys.stderr)
+
+
+def dry_run(configs: Sequence[Config]) -> str:
+    """What jobs would take, one after another in this process, the seeds of each in lockstep."""
+    jobs, rates = [look(config) for config in configs], Rates()
+    seconds = sum(seconds_of(list(job.left.values()), rates(job.config)) for job in jobs if job.left)
+    time = f"\nabout {duration(seconds)} in one process, by {rates}" if rates.sources else ""
+    return f"{counts(jobs)}{time}\ndry run: nothing was trained or written"
+
+
+def told(overrides: Sequence[str], configs: Sequence[Config]) -> bool:
+    """Warns of what no job reads; where this is a dry run, tells what the jobs would take and gives True."""
+    for line in ignored((override.key_or_group for override in parse(overrides)), configs):
+        tell(line)
+    if any(config.dry_run for config in configs):
+        print(dry_run(configs))
+        return True
+    return False
 
 
 def rerun(arguments: Sequence[str]) -> Config:
@@ -85,13 +117,20 @@ def describe(config_dirs: Sequence[str]) -> str:
     return "\n".join([*head, *rows, *foot])
 
 
-def expand(overrides: Sequence[str]) -> list[list[str]]:
+def expand(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> list[list[str]]:
     """The overrides of each job of a multirun, without those for Hydra itself. Raises UserError."""
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-
-    mine = [override for override in parse(overrides) if not override.key_or_group.startswith("hydra")]
-    (jobs,) = BasicSweeper.split_arguments(mine, None)
-    return [list(job) for job in jobs]
+    several = []
+    for override in parse(overrides):
+        if override.key_or_group.startswith("hydra"):
+            continue
+        if not override.is_sweep_override():
+            several.append([override.input_line])
+        elif override.key_or_group in GROUPS:
+            several.append([f"{override.key_or_group}={choice}" for choice in values(override, config_dirs)])
+        else:
+            values(override)  # raises for what is no list
+            several.append([f"{override.get_key_element()}={text}" for text in override.sweep_string_iterator()])
+    return [list(job) for job in product(*several)]
 
 
 def multirun(overrides: Sequence[str], config_dirs: Sequence[str], flags: Sequence[str]) -> int:
@@ -101,10 +140,10 @@ def multirun(overrides: Sequence[str], config_dirs: Sequence[str], flags: Sequen
     from omegaconf import DictConfig, OmegaConf
 
     check(parse(overrides), config_dirs)
-    for job in expand(overrides):
-        compose(job, config_dirs)
+    if told(overrides, [compose(job, config_dirs) for job in expand(overrides, config_dirs)]):
+        return 0
 
-    with tempfile.NamedTemporaryFile("r", prefix="pgbench-") as mistakes:
+    with tempfile.NamedTemporaryFile("r", prefix="pgbench-", encoding="utf-8") as mistakes:
         path = mistakes.name
 
         def task(composed: DictConfig) -> None:
@@ -113,7 +152,7 @@ def multirun(overrides: Sequence[str], config_dirs: Sequence[str], flags: Sequen
                 run(validate(content), bar=False)
             except UserError as error:  # perhaps in a process of a launcher
                 fail(error)
-                with open(path, "a") as file:
+                with open(path, "a", encoding="utf-8") as file:
                     file.write("1")
 
         search = [searchpath(config_dirs)] if config_dirs else []
@@ -124,10 +163,13 @@ def multirun(overrides: Sequence[str], config_dirs: Sequence[str], flags: Sequen
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; gives its exit status."""
+    print_anything()
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         if arguments[:1] == ["rerun"]:
-            run(rerun(arguments[1:]), bar=sys.stderr.isatty())
+            config = rerun(arguments[1:])
+            if not told(arguments[2:], [config]):
+                run(config, bar=sys.stderr.isatty())
             return 0
         overrides, config_dirs, flags = split(arguments)
         if {"-h", "--help"} & set(flags):
@@ -135,7 +177,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif flags or any(override.key_or_group.startswith("hydra") for override in parse(overrides)):
             return multirun(overrides, config_dirs, flags)
         else:
-            run(compose(overrides, config_dirs), bar=sys.stderr.isatty())
+            config = compose(overrides, config_dirs)
+            if not told(overrides, [config]):
+                run(config, sys.stderr.isatty(), arguments)
     except UserError as error:
         fail(error)
         return 2

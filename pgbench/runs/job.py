@@ -46,6 +46,8 @@ from pgbench.runs.records import (
 from pgbench.runs.trainer import Trainer
 
 STATUS_SECONDS = 1.0
+CHECKPOINT_SHARE = 0.005
+"""The most of the time that checkpoints take: one that cost 10 ms is followed by the next after 2 s."""
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE, errno.ENFILE)
 EVALUATION_STREAM = 4
 """Child of SeedSequence(seed) that evaluations during training draw from; training has 0 and 1, measurements 2."""
@@ -119,7 +121,7 @@ def _hurt(directory: Path, status: Mapping[str, Any], total_steps: int) -> str |
 
 
 def _fail(directory: Path, message: str, details: str) -> None:
-    write_atomic(directory / ERROR, f"{details}\n".encode())
+    write_atomic(directory / ERROR, f"{details}\n".encode(errors="backslashreplace"))
     write_status(directory, "failed", message=message)
 
 
@@ -183,6 +185,8 @@ class _Run:
                 self.seconds_before = max(self.seconds_before, saved["seconds"])
             self.records.append(Records(directory, saved["files"] if saved else None, trainer.metrics))
             append_provenance(directory, config, env_steps=trainer.account(s).env_steps, total_steps=config.total_steps)
+        self.cost = 0.0
+        """seconds that the last checkpoint of all seeds took"""
         self.started = self.last_status = self.last_checkpoint = time.monotonic()
         self.statuses: dict[int, str] = {}
 
@@ -243,24 +247,27 @@ class _Run:
                 write_status(self.directories[s], self.statuses[seed], **self._progress(s), **told)
 
     def _keep(self) -> None:
-        """Progress about once a second, checkpoints every checkpoint_seconds or when asked to stop."""
+        """Progress about once a second; checkpoints as often as they are cheap, or when asked to stop."""
         running = [s for s, seed in enumerate(self.trainer.seeds) if seed not in self.statuses]
         now, stopping = time.monotonic(), self.stop()
         if now - self.last_status >= STATUS_SECONDS:
             self._report(running)
             self.last_status = now
-        if running and (stopping or now - self.last_checkpoint >= self.config.checkpoint_seconds):
+        wait = max(self.config.checkpoint_seconds, self.cost / CHECKPOINT_SHARE)
+        if running and (stopping or now - self.last_checkpoint >= wait):
             for s in running:
-                self._checkpoint(s)
+                self._checkpoint(s, durable_policy=stopping)
             self.last_checkpoint = time.monotonic()
+            self.cost = self.last_checkpoint - now
         if running and stopping:
             raise Interrupted
 
-    def _checkpoint(self, s: int) -> None:
+    def _checkpoint(self, s: int, durable_policy: bool = True) -> None:
+        """Writes checkpoint.pt and policy.pt; the latter can be made of the former, and is durable only at the end."""
         self.records[s].sync()
         content = {**self.trainer.save(s), "files": self.records[s].files(), "seconds": self.seconds}
         save_checkpoint(self.directories[s], content)
-        self.trainer.policy(s).save(self.directories[s] / POLICY)
+        self.trainer.policy(s).save(self.directories[s] / POLICY, durable_policy)
 
     def _report(self, which: Sequence[int]) -> None:
         for s in which:

@@ -4,7 +4,6 @@ The file says who holds it (pid, host, start time). On a shared directory flock 
 (mounted with flock) do.
 """
 
-import fcntl
 import json
 import os
 import socket
@@ -12,6 +11,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from pgbench.runs.flock import held, take
 
 LOCK = "lock"
 
@@ -26,31 +27,20 @@ def lock(directory: Path) -> Iterator[None]:
     directory.mkdir(parents=True, exist_ok=True)
     fd = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Held(_describe(os.pread(fd, 1000, 0))) from None
+        if not take(fd):
+            raise Held(_describe(os.read(fd, 1000)))
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "started": time.time()}
         os.ftruncate(fd, 0)
-        os.pwrite(fd, json.dumps(owner).encode(), 0)
+        os.write(fd, json.dumps(owner).encode())
         yield
     finally:
         os.close(fd)
 
 
 def holder(directory: Path) -> str | None:
-    """Who writes this run now, in words; None if nobody does."""
-    try:
-        fd = os.open(directory / LOCK, os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return None
-    except BlockingIOError:
-        return _describe(os.pread(fd, 1000, 0))
-    finally:
-        os.close(fd)
+    """Who writes this run now, in words; None if nobody does. Where there are no locks, whoever wrote it last does."""
+    path = directory / LOCK
+    return None if held(path) is False else _describe(path.read_bytes())
 
 
 def _describe(content: bytes) -> str:

@@ -140,7 +140,7 @@ class Watch:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None if own or os.environ.get("PGBENCH_TRACKING_DEBUG") else subprocess.DEVNULL,
-            text=True,
+            encoding="utf-8",
             start_new_session=True,
             env={
                 **os.environ,
@@ -216,4 +216,7 @@ class Watch:
 
     def _kill(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+            if hasattr(os, "killpg"):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            else:
+                self.process.kill()

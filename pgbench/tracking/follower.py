@@ -5,11 +5,11 @@ nothing more will be trained. Standard output: a line of JSON per message. The f
 what the next one sends follows from the records and each run's tracking.json.
 """
 
-import fcntl
 import importlib
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from pgbench.runs.flock import take
 from pgbench.runs.records import CONFIG, METRICS_FILE, read_status
 from pgbench.tracking import ledger as ledgers
 from pgbench.tracking import names
@@ -113,9 +114,7 @@ class Following:
         if self.lock is not None:
             return True
         fd = os.open(self.directory / ledgers.LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not take(fd):
             os.close(fd)
             return False
         self.lock = fd
@@ -155,7 +154,7 @@ class Following:
         content["settings"] = settings
         hyperparameters = config.get("hyperparameters", {}).get("name")
         read = read_status(self.directory)
-        here = self.job.live and self.first and status == "running" and read.get("host") == os.uname().nodename
+        here = self.job.live and self.first and status == "running" and read.get("host") == socket.gethostname()
         return Run(
             directory=self.directory,
             files=self.job.directory,
@@ -332,9 +331,10 @@ class Lost(Exception):
 
 def main() -> None:
     """Follows until standard input ends, then sends what is left."""
-    os.nice(10)
+    if hasattr(os, "nice"):
+        os.nice(10)
     spec = json.loads(sys.stdin.readline())
-    out = os.fdopen(os.dup(1), "w", buffering=1)
+    out = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # what a tracker prints is no message
 
     def tell(message: Mapping[str, Any]) -> None:
@@ -348,7 +348,9 @@ def main() -> None:
         over.set()
         if spec["limit"]:
             time.sleep(spec["limit"])
-            os.killpg(0, signal.SIGKILL)  # also wandb's service
+            if hasattr(os, "killpg"):
+                os.killpg(0, signal.SIGKILL)  # also wandb's service
+            os._exit(3)
 
     threading.Thread(target=listen, daemon=True).start()
     try:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pgbench.files import write_atomic
+from pgbench.runs.flock import held
 from pgbench.runs.records import CONFIG, METRICS_FILE
-from pgbench.tracking.reading import Entry, Reader, held, state
+from pgbench.tracking.reading import Entry, Reader, state
 
 LEDGER, LOCK = "tracking.json", "tracking.lock"
 FORMAT = 1
@@ -69,7 +70,7 @@ class Ledger:
     def __init__(self, directory: Path):
         self.path = directory / LEDGER
         try:
-            self.content: dict[str, Any] = json.loads(self.path.read_text())
+            self.content: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
             if self.content["format"] != FORMAT:
                 raise ValueError(f"format {self.content['format']}, here {FORMAT}")
         except FileNotFoundError:

@@ -1,10 +1,8 @@
 """The records of one run as rows for a tracker, each once, while they grow, are cut back at a resume and grow again."""
 
 import csv
-import fcntl
 import json
 import math
-import os
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -13,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from pgbench.runs.flock import held
 from pgbench.runs.lock import LOCK
 from pgbench.runs.records import CONFIG, EVALUATIONS_FILE, METRICS_FILE, PROVENANCE, TIMES_FILE, read_status
 
@@ -43,22 +42,7 @@ def read_config(directory: Path) -> dict[str, Any]:
 def state(directory: Path) -> str:
     """The run's status, but `stopped` where it is running by status and no process holds its lock."""
     status: str = read_status(directory).get("status", "pending")
-    return "stopped" if status == "running" and not held(directory / LOCK) else status
-
-
-def held(path: Path) -> bool:
-    """Whether a process holds this lock."""
-    try:
-        fd = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
+    return "stopped" if status == "running" and held(directory / LOCK) is False else status
 
 
 class Tail:

@@ -117,7 +117,9 @@ class WandbRun:
         if waiting:
             command = [*TOOL, "sync", "--yes", *map(str, waiting)]
             try:
-                done = subprocess.run(command, capture_output=True, text=True, timeout=SYNC_SECONDS, check=False)
+                done = subprocess.run(
+                    command, capture_output=True, encoding="utf-8", errors="replace", timeout=SYNC_SECONDS, check=False
+                )
             except subprocess.TimeoutExpired:
                 raise Unavailable(f"wandb sync did not end within {SYNC_SECONDS} s") from None
             if done.returncode or not all(list(path.glob("*.wandb.synced")) for path in waiting):
@@ -214,7 +216,7 @@ def inspect(path: Path) -> Iterator[dict[str, Any]]:
     assert spec.origin is not None
     core = Path(spec.origin).parent / "bin" / "wandb-core"
     command = [str(core), "leet", "inspect", "-json", "-no-observability", "-run-file", str(path), str(path.parent)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=600, check=False)
     for line in done.stdout.splitlines():
         with suppress(ValueError):
             yield json.loads(line)
@@ -277,7 +279,9 @@ def publish_figures(figures: Path, records: Sequence[Path], settings: Mapping[st
         clean_environment()
         _check_writable(figures / "wandb")
         path = figures / "tracking.json"
-        held = json.loads(path.read_text()) if path.exists() else {"id": secrets.token_hex(6), "sent": 0}
+        held = (
+            json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"id": secrets.token_hex(6), "sent": 0}
+        )
         return _log_figures(figures, images, tables, records, settings, mode, path, held)
     except (Unavailable, OSError, ValueError) as error:
         raise UserError(f"--figures: {_one_line(error)}") from None
@@ -312,7 +316,7 @@ def _log_figures(
         )
         content: dict[str, Any] = {f"figures/{image.stem}": wandb.Image(str(image)) for image in images}
         for table in tables:
-            header, *lines = list(csv.reader(table.read_text().splitlines()))
+            header, *lines = list(csv.reader(table.read_text(encoding="utf-8").splitlines()))
             content[f"tables/{table.stem}"] = wandb.Table(columns=[*header], data=[*lines])
         run.log(content, step=max(held["sent"], run.step if mode == "online" else 0))
         if records:

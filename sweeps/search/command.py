@@ -2,6 +2,7 @@
 
 import shlex
 import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 from pgbench.config import keys, nearest
 from pgbench.errors import UserError
 from pgbench.files import write_atomic
+from pgbench.runs.forecast import Rates, duration, ignored
 from pgbench.runs.lock import Held, lock
+from pgbench.terminal import path_of
 from sweeps.expand import expand
 from sweeps.options import Options
 from sweeps.search import schema
@@ -32,13 +35,36 @@ def search(
     """Searches every job of a sweep, confirms, writes tables and winners. Gives the exit status. Raises UserError."""
     from sweeps.__main__ import writable
 
-    subjects = plan(sweep, overrides, Path(options.output_dir).expanduser().resolve(), tuple(config_dirs))
+    subjects = plan(sweep, overrides, path_of(options.output_dir).resolve(), tuple(config_dirs))
+    bases = [config for each in subjects for config in each.base]
+    for line in ignored({key for each in subjects for key in each.job}, bases):
+        print(f"sweeps: {line}", file=sys.stderr)
+    if any(config.dry_run for config in bases):
+        print(dry_run(subjects, options))
+        return 0
     directory = writable(options.output_dir)
     try:
         with lock(directory):
             return _run(subjects, directory, str(sweep.get("description", "")), options, arguments, trainer)
     except Held as error:
         raise UserError(f"output_dir: {error} searches in {directory}; wait for it, or choose another one") from None
+
+
+def dry_run(subjects: Sequence[Subject], options: Options) -> str:
+    """What a search would take, if no trial is stopped early."""
+    lines, rates, seconds = [], Rates(), 0.0
+    for each in subjects:
+        wanted, steps = each.search, sum(config.total_steps for config in each.base)
+        trials = wanted.trials * len(wanted.seed_list)
+        confirmed = (wanted.confirm.best + 1) * len(wanted.confirm.seed_list)
+        runs = (trials + confirmed) * len(each.base)
+        lines.append(
+            f"{each.name}: at most {runs} runs ({trials * len(each.base)} in {wanted.trials} trials, the others to "
+            f"confirm): {(trials + confirmed) * steps:,} env-steps"
+        )
+        seconds += sum((trials + confirmed) * config.total_steps * rates(config) for config in each.base)
+    lines += [f"at most about {duration(seconds / options.n_jobs)} on {options.n_jobs} processes, by {rates}"]
+    return "\n".join([*lines, "dry run: nothing was trained or written"])
 
 
 def plan(
@@ -53,6 +79,8 @@ def plan(
     common = {key: value for key, value in sweep.items() if key != "search"}
     others = {key: values for key, values in overrides.items() if key not in ours}
     space, jobs = parse_space(wanted.space), expand(common, others)
+    if "${" in str(directory) or any("output_dir" in job for job in jobs):
+        raise UserError("output_dir: a search has one directory; write it beside `jobs`, without ${...}")
     if any("seeds" in job for job in jobs):
         raise UserError("seeds: a search has search.seeds and search.confirm.seeds; set these")
     subjects = [subject(job, wanted, space, directory, config_dirs) for job in jobs]
@@ -81,7 +109,6 @@ def _run(
 
     from sweeps.backends import make_backend
     from sweeps.driver import Stop, drive
-    from sweeps.progress import duration
     from sweeps.search import table
     from sweeps.search.progress import SearchProgress
     from sweeps.search.source import Source, StudySource

@@ -97,7 +97,7 @@ def pooled(scores: ArrayLike, statistic: str) -> float:
 def read_curve(directory: Path) -> Curve:
     """A run's curve from its metrics.csv; empty where there is none yet. A half-written last row is left out."""
     try:
-        text = (directory / METRICS_FILE).read_text()
+        text = (directory / METRICS_FILE).read_text(encoding="utf-8")
     except FileNotFoundError:
         text = ""
     whole = text[: text.rfind("\n") + 1].splitlines()

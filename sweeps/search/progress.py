@@ -7,9 +7,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from pgbench.runs.forecast import duration
 from pgbench.runs.records import seed_dir
 from sweeps.plan import Unit
-from sweeps.progress import Progress, Run, duration
+from sweeps.progress import Progress, Run
 from sweeps.search.confirmation import ranked
 from sweeps.search.study import STATES, Study
 

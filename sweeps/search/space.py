@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from pgbench.config import Config
 from pgbench.errors import UserError
 from sweeps.options import check_key
-from sweeps.search.reads import reads
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -111,7 +110,7 @@ def parse_space(given: Mapping[str, Any]) -> tuple[Dimension, ...]:
 
 def relevant(space: tuple[Dimension, ...], jobs: list[Config]) -> tuple[Dimension, ...]:
     """Without the dimensions that none of these jobs reads. `jobs`: all choices that decide what is read."""
-    return tuple(dimension for dimension in space if any(reads(job, dimension.key) for job in jobs))
+    return tuple(dimension for dimension in space if any(job.takes(dimension.key) for job in jobs))
 
 
 def deciding(space: tuple[Dimension, ...]) -> list[Params]:

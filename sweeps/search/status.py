@@ -17,7 +17,7 @@ def report(directory: Path) -> str:
     from rich.console import Console
     from rich.table import Table
 
-    from sweeps.progress import duration
+    from pgbench.runs.forecast import duration
 
     # A part that has not begun has no directory, or none with a run.
     runs = {part: _scan(directory / part) for part in (TRIALS, CONFIRMATION)}

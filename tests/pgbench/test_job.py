@@ -1,9 +1,11 @@
 """Jobs on disk: what a run leaves behind, that it resumes bit for bit, and what it refuses."""
 
+import itertools
 import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ import yaml
 from pgbench.api import load_policy, train
 from pgbench.config import Config
 from pgbench.errors import UserError
+from pgbench.runs import job
 from pgbench.runs.checkpoint import load_checkpoint, save_checkpoint
 from pgbench.runs.code import NUMBERS, PACKAGE, code
 from pgbench.runs.find import find_runs
@@ -336,3 +339,21 @@ def test_the_digest_of_the_code_sees_every_file_that_decides_numbers() -> None:
     )  # of these, none makes a number
     left = {path for path in trained_with - covered if path.name not in beside}
     assert {path.relative_to(PACKAGE).parts[0] for path in left} <= {"runs", "after", "commands", "tracking"}
+
+
+def test_checkpoints_take_a_bounded_share_of_the_time(small, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint, begun, ends = job._Run._checkpoint, time.monotonic(), []
+
+    def slow(run: job._Run, s: int, durable_policy: bool = True) -> None:
+        checkpoint(run, s, durable_policy)
+        time.sleep(0.03)
+        ends.append(time.monotonic())
+
+    monkeypatch.setattr(job._Run, "_checkpoint", slow)
+    monkeypatch.setattr(job, "CHECKPOINT_SHARE", 0.1)
+    stop = lambda: time.monotonic() - begun > 2  # noqa: E731
+    with pytest.raises(job.Interrupted):
+        job.run_job(small("seeds=1", "total_steps=100000000", "checkpoint_seconds=0"), stop=stop)
+    pauses = [after - before for before, after in itertools.pairwise(ends[:-1])]  # the last: it was asked to stop
+    assert len(pauses) >= 3
+    assert min(pauses) >= 0.3

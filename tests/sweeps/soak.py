@@ -1,6 +1,6 @@
 """Kills a sweep's driver and workers at random instants, starts it again, and compares its records with those of an
-uninterrupted sweep, bit for bit: `python tests/sweeps/soak.py [kills] [seed] [grid or search]`. A search must also have
-the same trials, each once.
+uninterrupted sweep, bit for bit: `python tests/sweeps/soak.py [kills] [seed] [grid, search or short]`. A search must
+also have the same trials, each once. `short`: all lives 3 to 7 s at a time, and must end within so many kills.
 """
 
 import json
@@ -47,9 +47,16 @@ search:
   pruner: median
   confirm: {best: 2, seeds: 2}
 """
-TEXTS = {"grid": SWEEP, "search": SEARCH}
+SHORT = """
+description: processes that live a few seconds, with the checkpoints that come by themselves
+seeds: 2
+hyperparameters: equal_work
+env: cartpole
+jobs: [{grid: {algorithm: [reinforce, vpg, npg, trpo]}}]
+"""
+TEXTS = {"grid": SWEEP, "search": SEARCH, "short": SHORT}
 # A search is one study whatever is killed, if it is one trial at a time and no trial is given up for its kills.
-ARGUMENTS = {"grid": ["n_jobs=2"], "search": ["n_jobs=1", "retries=1000"]}
+ARGUMENTS = {"grid": ["n_jobs=2"], "search": ["n_jobs=1", "retries=1000"], "short": ["n_jobs=2"]}
 
 
 def begin(directory: Path, sweep: Path, total_steps: int) -> subprocess.Popen:
@@ -99,6 +106,28 @@ def soak(directory: Path, kills: int, seed: int, total_steps: int, pause: float,
         driver = begin(directory / "killed", sweep, total_steps)
     {"grid": compare, "search": compare_search}[mode](directory / "whole", directory / "killed")
     return killed
+
+
+def short(directory: Path, kills: int, seed: int, total_steps: int) -> tuple[int, float]:
+    """Kills driver and workers 3 to 7 s after each start until the sweep has ended, at most `kills` times; gives how
+    often, and the seconds of an uninterrupted one. Raises AssertionError if it does not end, or a record differs."""
+    sweep = directory / "short.yaml"
+    sweep.write_text(SHORT)
+    begun = time.monotonic()
+    assert begin(directory / "whole", sweep, total_steps).wait() == 0
+    whole, chance = time.monotonic() - begun, random.Random(seed)
+    for killed in range(kills + 1):
+        driver = begin(directory / "killed", sweep, total_steps)
+        try:
+            assert driver.wait(chance.uniform(3, 7)) == 0
+            compare(directory / "whole", directory / "killed")
+            return killed, whole
+        except subprocess.TimeoutExpired:
+            for pid in [driver.pid, *children(driver.pid)]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            driver.wait()
+    raise AssertionError(f"not done after {kills} kills")
 
 
 def compare_search(whole: Path, killed: Path) -> None:
@@ -157,9 +186,15 @@ def equal(one: object, other: object) -> bool:
 if __name__ == "__main__":
     given = [*sys.argv[1:], *["50", "0", "grid"][len(sys.argv) - 1 :]]
     kills, seed, mode = int(given[0]), int(given[1]), given[2]
-    steps = {"grid": 30_000 * kills, "search": 2_000 * kills}[mode]
+    steps = {"grid": 30_000 * kills, "search": 2_000 * kills, "short": 300_000}[mode]
     with tempfile.TemporaryDirectory() as directory:
         begun = time.monotonic()
+        if mode == "short":
+            count, whole = short(Path(directory), kills, seed, total_steps=steps)
+            told = (
+                f"{count} kills, 3 to 7 s after each start (seed {seed}), in {time.monotonic() - begun - whole:.0f} s"
+            )
+            sys.exit(print(f"{told}; uninterrupted {whole:.0f} s: every record is equal"))
         killed = soak(Path(directory), kills, seed, total_steps=steps, pause=3.0, mode=mode)
         assert len(killed) == kills, f"done after {len(killed)} kills: give it more total_steps"
         counts = ", ".join(f"{killed.count(what)} {what}" for what in sorted(set(killed)))

@@ -5,9 +5,10 @@ import io
 import pytest
 from rich.console import Console
 
+from pgbench.runs.forecast import duration
 from pgbench.runs.records import seed_dir, write_status
 from sweeps.plan import Unit
-from sweeps.progress import Progress, duration
+from sweeps.progress import Progress
 
 
 @pytest.fixture

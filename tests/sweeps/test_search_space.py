@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from pgbench.composition import compose
 from pgbench.errors import UserError
-from sweeps.search.reads import reads
 from sweeps.search.samplers import grid, place, sobol_points
 from sweeps.search.space import Dimension, deciding, encode, parse_space, relevant
 
@@ -134,5 +133,5 @@ def test_a_searched_choice_decides_what_is_read():
     space = parse_space({"algorithm.advantage": "choice(gae, n_step)", "hyperparameters.n_step": "range(1, 9)"})
     assert deciding(space) == [{"algorithm.advantage": "gae"}, {"algorithm.advantage": "n_step"}]
     other = replace(CONFIGS["vpg"], algorithm=replace(CONFIGS["vpg"].algorithm, advantage="n_step"))
-    assert not reads(CONFIGS["vpg"], "hyperparameters.n_step")
-    assert reads(other, "hyperparameters.n_step")
+    assert not CONFIGS["vpg"].takes("hyperparameters.n_step")
+    assert other.takes("hyperparameters.n_step")
