@@ -22,11 +22,12 @@ from pgbench.runs.records import PROVENANCE
 
 def provenance(config: Config) -> dict[str, Any]:
     """Code, git commit and whether the tree differs from it, versions, CPU, cores and the threads torch uses."""
-    return {"time": time.time(), "code": code(config), **_constant(), "threads": torch.get_num_threads()}
+    return {"time": time.time(), "code": code(config), **machine(), "threads": torch.get_num_threads()}
 
 
 @cache
-def _constant() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """Package, git commit, versions, CPU and cores: what does not change while a process lives."""
     import pgbench
 
     return {

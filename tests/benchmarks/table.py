@@ -21,9 +21,9 @@ PEER_LIBRARIES = ("stable-baselines3", "sb3-contrib", "tianshou", "joblib")
 
 def conditions(effort: Effort) -> str:
     """Machine, versions and method, for above the table."""
-    from pgbench.runs.provenance import provenance
+    from pgbench.runs.provenance import machine
 
-    made = provenance()
+    made = machine()
     libraries = made["libraries"] | {name: version(name) for name in PEER_LIBRARIES}
     changed = " with changes" if made["git_dirty"] else ""
     return (
