@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import wandb
 import yaml
 from server import Run, Server
 
-import wandb
 from pgbench.errors import UserError
 from pgbench.runs.records import read_status
 from pgbench.tracking.follow import check
