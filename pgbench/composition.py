@@ -152,7 +152,8 @@ def for_hydra(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> list
     own = _own(parsed, config_dirs)
     added = []
     for text, override in zip(map(readable, overrides), parsed, strict=True):
-        new = override.key_or_group.startswith(FREE) or override.key_or_group in own
+        mapping = not override.is_sweep_override() and isinstance(override.value(), dict)  # Hydra extends no empty one
+        new = override.key_or_group.startswith(FREE) or override.key_or_group in own or mapping
         added.append(f"++{text.lstrip('+')}" if new and not override.is_delete() else text)
     return added
 

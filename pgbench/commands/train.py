@@ -13,6 +13,7 @@ from pgbench.commands import fail
 from pgbench.composition import check, choices, compose, for_hydra, parse, searchpath, split, values, with_overrides
 from pgbench.config import CONF, GROUPS, Config, keys, to_plain, validate
 from pgbench.errors import UserError
+from pgbench.plugins import look_beside
 from pgbench.runs.forecast import Hint, Rates, counts, duration, ignored, look, seconds_of
 from pgbench.runs.recorded import read_config
 from pgbench.runs.records import last_return
@@ -166,14 +167,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print_anything()
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        if arguments[:1] == ["rerun"]:
-            config = rerun(arguments[1:])
-            if not told(arguments[2:], [config]):
-                run(config, bar=sys.stderr.isatty())
-            return 0
         overrides, config_dirs, flags = split(arguments)
         if {"-h", "--help"} & set(flags):
             print(describe(config_dirs))
+        elif overrides[:1] == ["rerun"]:
+            look_beside(config_dirs)
+            config = rerun(overrides[1:])
+            if not told(overrides[2:], [config]):
+                run(config, bar=sys.stderr.isatty())
         elif flags or any(override.key_or_group.startswith("hydra") for override in parse(overrides)):
             return multirun(overrides, config_dirs, flags)
         else:

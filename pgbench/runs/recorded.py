@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from pgbench.composition import compose
+from pgbench.composition import choices, compose
 from pgbench.config import Config, merge, to_plain, validate
 from pgbench.errors import UserError
 from pgbench.runs.records import CONFIG, FORMAT
@@ -23,7 +23,8 @@ def read_config(run: Path) -> Config:
         if version > FORMAT:
             raise UserError(f"{path}: format {version} is newer than this pgbench reads ({FORMAT}); update pgbench")
         reads = {"algorithm": {"reads": held["reads"]}} if "reads" in held else {}
-        defaults = to_plain(compose([f"algorithm={parts['algorithm']['name']}"]))
+        name = parts["algorithm"]["name"]  # one of somebody's own is whole in the record
+        defaults = to_plain(compose([f"algorithm={name}"] if name in choices("algorithm") else []))
         changes = {**parts, "total_steps": steps, "seeds": [held["seed"]]}
         return validate(merge(merge(defaults, changes), reads))
     except OSError as error:

@@ -4,6 +4,7 @@ To add one here, write its file and name it in FIGURES or ARGUMENTS; `--figure m
 """
 
 import importlib
+import sys
 from collections.abc import Callable
 
 from pgbench.errors import UserError
@@ -66,4 +67,12 @@ def own_figure(name: str) -> tuple[str, Draw]:
         raise UserError(f"--figure {name}: {error}; write module:function, with the module on PYTHONPATH") from None
     if not callable(draw):
         raise UserError(f"--figure {name}: not a function of reports.data.Data that gives a Drawing")
-    return function, draw
+
+    def guarded(data: Data) -> Drawing | None:
+        try:
+            return draw(data)
+        except Exception as error:  # somebody's own: the rest of the report goes on
+            print(f"warning: --figure {name}: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
+            return None
+
+    return function, guarded

@@ -19,6 +19,7 @@ from pgbench.maths.modules import ModuleNetwork
 from pgbench.maths.networks import MLP
 from pgbench.plugins import look_beside
 from pgbench.runs.code import code, own_modules
+from pgbench.runs.find import find_runs
 from pgbench.runs.job import Interrupted
 from pgbench.runs.trainer import Trainer
 
@@ -54,6 +55,21 @@ def test_an_algorithm_with_autograd_random_numbers_and_memory_of_its_own(tmp_pat
     for one, other in zip(pgbench.train(broken), whole, strict=True):
         assert (one.directory / "metrics.csv").read_bytes() == (other.directory / "metrics.csv").read_bytes()
         assert pgbench.load_policy(one).theta.equal(pgbench.load_policy(other).theta)
+
+
+def test_a_run_of_an_own_algorithm_is_made_again_from_its_record(tmp_path: Path) -> None:
+    from pgbench.commands.train import main
+
+    (run, _) = pgbench.train(own(tmp_path / "first", "algorithm=own", "hyperparameters.rate=0.5"))
+    assert main(["--config-dir", CONF, "rerun", str(run), f"output_dir={tmp_path}/again"]) == 0
+    (again,) = find_runs(tmp_path / "again")
+    assert (again / "metrics.csv").read_bytes() == (run.directory / "metrics.csv").read_bytes()
+
+
+def test_mappings_are_values_too(tmp_path: Path) -> None:
+    network = ("hyperparameters.network=own:SameAsMLP", "hyperparameters.network_kwargs={hidden: 9}")
+    assert own(tmp_path, *network).hyperparameters.network_kwargs == {"hidden": 9}
+    assert own(tmp_path, "env.kwargs={sutton_barto_reward: true}").env.kwargs == {"sutton_barto_reward": True}
 
 
 def test_hyperparameters_of_its_own_are_checked_and_count(tmp_path: Path) -> None:
