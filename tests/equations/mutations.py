@@ -116,7 +116,11 @@ MUTATIONS = (
         "degenerate",
     ),
     Mutation(
-        "what is not finite becomes zero", ADVANTAGES, "torch.where(x.isfinite(), 0.0, x)", "0 * centred", "degenerate"
+        "what is not finite becomes zero",
+        ADVANTAGES,
+        "torch.where(x.isfinite(), 0.0, x)",
+        "torch.zeros_like(x)",
+        "degenerate",
     ),
     Mutation("lambda-return without V", ADVANTAGES, "hp.gae_lambda) + v", "hp.gae_lambda)", "algorithms"),
     Mutation("swap the KL's arguments", SURROGATE, "kl(self.linear.y, y)", "kl(y, self.linear.y)", "divergence"),

@@ -109,7 +109,7 @@ def test_an_undeclared_metric_is_an_error(tmp_path: Path) -> None:
         ("algorithm.advantage=own:nothing", "'own' has no 'nothing'"),
         ("hyperparameters.network=own:not_a_module", "is no torch.nn.Module"),
         ("hyperparameters.network=own:WithDropout", "dropout"),
-        ("hyperparameters.network_kwargs={width: 3}", "network_kwargs"),
+        ("hyperparameters.network_kwargs={width: 3}", "unexpected keyword argument 'width'"),
         ("env.wrappers=[{wrapper: own:nothing}]", "'own' has no 'nothing'"),
         ("env.wrappers=[{name: own:nothing}]", "env.wrappers"),
     ],
