@@ -106,6 +106,11 @@ class Trainer:
             for row, (rollout, episodes) in batches.items():  # one by one: a batch then stays in cache
                 s = group.start + row
                 learner, metrics = self.update(self.learners[s], rollout, self.config)
+                if learner.theta.shape != self.learners[s].theta.shape:
+                    raise UserError(
+                        f"algorithm.update: '{self.config.algorithm.update}' gives a theta of shape "
+                        f"{tuple(learner.theta.shape)}, it was given {tuple(self.learners[s].theta.shape)}"
+                    )
                 self.iterations[s] += 1
                 row_of = self._row(s, metrics)
                 found[s] = row_of, episodes

@@ -47,6 +47,10 @@ def undeclared(learner, rollout, config):
     return learner, {"surprise": 1.0}
 
 
+def misshapen(learner, rollout, config):
+    return replace(learner, theta=learner.theta[:1]), {}
+
+
 def clipped_reward_to_go(steps, hp):
     """A weight of one's own: the reward to go, at most 3."""
     from pgbench.learning.weights import reward_to_go

@@ -100,6 +100,11 @@ def test_an_undeclared_metric_is_an_error(tmp_path: Path) -> None:
         pgbench.train(own(tmp_path, "algorithm=own", "algorithm.update=own:undeclared"))
 
 
+def test_a_theta_of_another_shape_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gives a theta of shape \(1,\), it was given"):
+        pgbench.train(own(tmp_path, "algorithm=own", "algorithm.update=own:misshapen"))
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
