@@ -55,6 +55,7 @@ ALWAYS = (
     "normalize_reward",
     "network",
     "network_kwargs",
+    "schedule",
 )
 CRITIC = (
     "critic_hidden",
@@ -64,7 +65,9 @@ CRITIC = (
     "critic_learning_rate",
     "critic_network",
     "critic_network_kwargs",
+    "critic_batch",
 )
+SCHEDULED = ("learning_rate", "delta", "critic_learning_rate")
 OURS = "pgbench.algorithms."
 
 _strict = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -152,7 +155,7 @@ class Hyperparameters:
     critic_target: Literal["return", "lambda_return"]
     """what the critic is fitted to: R^gamma (slides, Algorithm 1) or the lambda-return"""
     critic_steps: PositiveInt
-    """full-batch Adam steps of the critic an iteration"""
+    """Adam steps of the critic an iteration"""
     critic_learning_rate: PositiveFloat
     """step size of the critic"""
     normalize_observation: bool
@@ -167,6 +170,10 @@ class Hyperparameters:
     """the critic's network, likewise"""
     critic_network_kwargs: dict[str, Any] = field(default_factory=dict)
     """keywords of such a module"""
+    critic_batch: PositiveInt | None = None
+    """transitions of each of these steps, drawn without replacement until all were used; null is the full batch"""
+    schedule: Literal["constant", "linear"] = "constant"
+    """learning_rate, delta and critic_learning_rate stay as they are, or fall in a line to zero at total_steps"""
     own: Any = None
     """those that an algorithm from outside has in its own schema, `Hyperparameters` of its module"""
 
@@ -265,7 +272,16 @@ class Config:
     @property
     def effective(self) -> "Config":
         """The config as training sees it: what the algorithm does not read is not there."""
-        return replace(self, hyperparameters=_only(self.hyperparameters, self.reads))
+        kept = {name: value for name, value in vars(self.hyperparameters).items() if name in self.reads}
+        return replace(self, hyperparameters=_holding(kept))
+
+    def at(self, env_steps: int) -> "Config":
+        """The effective config of the update whose batch begins at so many environment steps: `schedule` applied."""
+        if self.hyperparameters.schedule == "constant":
+            return self
+        values, left = vars(self.hyperparameters), 1 - env_steps / self.total_steps
+        scheduled = {key: left * values[key] for key in SCHEDULED if key in values}
+        return replace(self, hyperparameters=_holding({**values, **scheduled}))
 
     @property
     def recorded(self) -> dict[str, Any]:
@@ -283,9 +299,11 @@ class Config:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Everything that decides a run's records, but its seed and how long it is."""
+        """Everything that decides a run's records, but its seed and, unless a schedule reads it, how long it is."""
         recorded = self.recorded
         del recorded["hyperparameters"]["name"]
+        if self.hyperparameters.schedule != "constant":
+            recorded["total_steps"] = self.total_steps
         for part, schema in (
             ("algorithm", Algorithm),
             ("env", Env),
@@ -326,10 +344,11 @@ def _defaults(schema: Any) -> Iterator[tuple[str, Any]]:
             yield one.name, to_plain(one.default_factory())
 
 
-def _only(values: Hyperparameters, names: set[str]) -> Hyperparameters:
-    kept: Hyperparameters = object.__new__(Hyperparameters)
-    vars(kept).update({name: value for name, value in vars(values).items() if name in names})
-    return kept
+def _holding(values: Mapping[str, Any]) -> Hyperparameters:
+    """Hyperparameters that have these values and no others."""
+    made: Hyperparameters = object.__new__(Hyperparameters)
+    vars(made).update(values)
+    return made
 
 
 def to_plain(value: Any) -> Any:

@@ -102,10 +102,11 @@ class Trainer:
                 continue
             learners = self.learners[group]
             network = learners[0].network.act([learner.theta for learner in learners])
+            begun = [account.env_steps for account in collector.accounts]
             batches = collector.collect(network, learners[0].distribution, live[group])
             for row, (rollout, episodes) in batches.items():  # one by one: a batch then stays in cache
                 s = group.start + row
-                learner, metrics = self.update(self.learners[s], rollout, self.config)
+                learner, metrics = self.update(self.learners[s], rollout, self.config.at(begun[row]))
                 if learner.theta.shape != self.learners[s].theta.shape:
                     raise UserError(
                         f"algorithm.update: '{self.config.algorithm.update}' gives a theta of shape "

@@ -10,7 +10,7 @@ from pgbench.config import Config
 
 @cache
 def _base(algorithm: str, env: str) -> Config:
-    return compose([f"algorithm={algorithm}", f"env={env}"])
+    return compose([f"algorithm={algorithm}", f"env={env}", "hyperparameters=default"])
 
 
 def make_config(algorithm: str = "vpg", env: str = "cartpole", /, **changes: Any) -> Config:

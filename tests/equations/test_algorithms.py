@@ -23,6 +23,7 @@ from pgbench.learning.critic import fit_critic
 from pgbench.learning.learner import Learner, initial_learner
 from pgbench.maths.natural import conjugate_gradient
 from pgbench.maths.optimizers import Adam
+from pgbench.runs.trainer import Trainer
 
 ENVS = {"categorical": "cartpole", "gaussian": "pendulum"}
 SMALL = {"n_envs": 2, "n_steps": 30, "hidden": (6,), "critic_hidden": (5,), "critic_steps": 4}
@@ -153,6 +154,32 @@ def test_critic_is_fitted_to_its_targets_by_adam_on_the_squared_error() -> None:
         assert set(metrics) == {"value_loss", "explained_variance"}
 
 
+def test_critic_minibatches_are_pieces_of_random_orders() -> None:
+    """critic_batch=5 of 12 transitions: torch.optim.Adam on two pieces of a permutation, then of another."""
+    config = make_config("vpg", critic_steps=5, critic_batch=5, critic_learning_rate=0.01)
+    case = make_case("categorical")
+    learner, batch = replace(case.learner, rng=np.random.default_rng(3)), case.batch
+    fitted, _ = fit_critic(learner, batch, config)
+    phi = learner.phi.clone().requires_grad_()
+    optimizer = torch.optim.Adam([phi], 0.01)
+    rng = np.random.default_rng(3)
+    pieces = [order[start : start + 5] for order in (rng.permutation(12) for _ in range(3)) for start in (0, 5)]
+    for piece in pieces[:5]:
+        optimizer.zero_grad()
+        values = textbook.network(learner.critic, phi, batch.obs[piece])[:, 0]
+        (values - batch.targets[piece]).square().mean().backward()
+        optimizer.step()
+    torch.testing.assert_close(fitted.phi, phi.detach(), rtol=1e-9, atol=1e-11)
+
+
+def test_a_critic_batch_as_large_as_the_batch_is_the_full_batch() -> None:
+    """And draws no random number."""
+    case = make_case("categorical")
+    full, _ = fit_critic(case.learner, case.batch, make_config("vpg", critic_steps=5))
+    other, _ = fit_critic(case.learner, case.batch, make_config("vpg", critic_steps=5, critic_batch=12))
+    assert torch.equal(full.phi, other.phi)
+
+
 def test_no_critic_is_fitted_where_no_value_enters() -> None:
     """REINFORCE with baseline zero has no critic, and the fit leaves its learner as it is."""
     config = setting("reinforce", "categorical")
@@ -162,6 +189,21 @@ def test_no_critic_is_fitted_where_no_value_enters() -> None:
     fitted, metrics = fit_critic(learner, estimate(learner, rollout, config), config)
     assert fitted is learner
     assert metrics == {}
+
+
+def test_a_linear_schedule_falls_to_zero_at_total_steps() -> None:
+    """Step k of n has (1 - k / n) times learning_rate, and so have delta and the critic's."""
+    config = make_config("vpg", n_envs=2, n_steps=10, optimizer="sgd", learning_rate=0.1, schedule="linear")
+    trainer = Trainer(replace(config, total_steps=80), [0])
+    rows = [trainer.iterate()[0][0] for _ in range(4)]
+    trainer.close()
+    rates = [row["step_norm"] / row["gradient_norm"] for row in rows]
+    np.testing.assert_allclose(rates, [0.1, 0.075, 0.05, 0.025], rtol=1e-4)
+    trpo = replace(make_config("trpo", schedule="linear"), total_steps=80)
+    before, after = trpo.effective.hyperparameters, trpo.effective.at(60).hyperparameters
+    assert (after.delta, after.critic_learning_rate) == (before.delta / 4, before.critic_learning_rate / 4)
+    start = trpo.effective.at(0).hyperparameters
+    assert (start.delta, start.critic_learning_rate) == (before.delta, before.critic_learning_rate)
 
 
 def test_vanilla_step_is_alpha_times_the_gradient() -> None:

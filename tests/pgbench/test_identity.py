@@ -93,9 +93,12 @@ def changed(config: Config, name: str) -> Config:
     """The job with another value of one hyperparameter, which leaves what is read as it is."""
     value = getattr(config.hyperparameters, name)
     words = {"optimizer": "sgd", "activation": "relu", "critic_activation": "relu", "name": "another"}
+    words |= {"schedule": "linear"}
     words |= {"network": "somewhere:Net", "critic_network": "somewhere:Net"}
     if name == "critic_target":
         other: Any = "lambda_return" if value == "return" else "return"
+    elif value is None:
+        other = 2
     elif isinstance(value, str):
         other = words[name]
     elif isinstance(value, bool):
@@ -105,6 +108,12 @@ def changed(config: Config, name: str) -> Config:
     else:
         other = (*value, 7) if isinstance(value, tuple) else value + 1 if isinstance(value, int) else value * 0.5 + 0.01
     return replace(config, hyperparameters=replace(config.hyperparameters, **{name: other}))
+
+
+def test_how_long_it_is_counts_where_a_schedule_reads_it(small) -> None:
+    for schedule, counts in (("constant", False), ("linear", True)):
+        config = small(f"hyperparameters.schedule={schedule}")
+        assert (config.job_name != replace(config, total_steps=config.total_steps + 1).job_name) == counts
 
 
 def test_what_the_time_limit_counts_as_matters_where_there_is_a_critic(small) -> None:
