@@ -18,6 +18,7 @@ from torch import Tensor
 CACHE_LINE = 16  # float32
 NARROW = 16
 WIDE = 32
+LONG = 512
 ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 Array = TypeVar("Array", Tensor, np.ndarray)
@@ -163,7 +164,7 @@ def affine(h: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     A narrow product runs transposed: with 2 outputs it then takes a sixth of the time (B = 2048, in = 64). A wide one
     goes to oneDNN: half the time of MKL where that has no AVX-512 kernels for the processor.
     """
-    if ONEDNN and h.dtype == torch.float32 and min(weight.shape) >= WIDE:
+    if ONEDNN and len(h) >= LONG and h.dtype == torch.float32 and min(weight.shape) >= WIDE:
         z: Tensor = torch.ops.mkldnn._linear_pointwise(h, weight, None, "none", [], "")
     else:
         z = torch.mm(weight, h.mT).mT if weight.shape[0] < NARROW else torch.mm(h, weight.mT)
