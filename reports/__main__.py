@@ -22,6 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
         from reports.compare import main as compare
 
         return compare(given[1:])
+    if given[:1] == ["compact"]:
+        from reports.compact import main as compact
+
+        return compact(given[1:])
     options = parser().parse_args(given)
     try:
         if options.watch is None:
@@ -128,7 +132,8 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m reports",
         description=(__doc__ or "").partition(": ")[2],
-        epilog="`python -m reports compare A B` compares two sets of runs; see its --help.",
+        epilog="`python -m reports compare A B` compares two sets of runs, `python -m reports compact "
+        "DIR --out OUT` keeps what a publication needs; see their --help.",
     )
     parser.add_argument("directories", nargs="+", metavar="DIR", help="directory with runs below it (an output_dir)")
     parser.add_argument("--out", type=Path, default=Path("figures"), metavar="FIGURES", help="default: figures")

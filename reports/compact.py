@@ -1,0 +1,64 @@
+"""Runs as small as a publication needs them: `python -m reports compact DIR --out results/NAME`.
+
+A compact run is a run directory: every command that reads records reads it. It keeps the config, the status, the
+provenance and the evaluations, and of the curves a row every so often, rounded; not the episodes, the policies and the
+checkpoint, so it cannot go on.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pgbench.errors import UserError
+from pgbench.runs.find import find_runs
+from pgbench.runs.records import CONFIG, EVALUATIONS_FILE, METRICS_FILE, PROVENANCE, STATUS, TIMES_FILE, read_status
+from reports.curves import read_tables
+
+ROWS = 100
+DIGITS = 6
+OWN = ("pid", "host", "files")
+"""What status.json says of the machine and of the files as they were."""
+
+
+def compact(run: Path, out: Path, rows: int = ROWS) -> None:
+    """Copies a run to `out`, its curves at `rows` iterations evenly chosen, the first and the last among them, numbers
+    to six significant digits. Raises UserError where a table of the run is damaged."""
+    [(table, problems)] = read_tables([run])
+    if problems:
+        raise UserError(problems[0])
+    chosen = np.unique(np.linspace(0, len(table) - 1, rows).round().astype(int)) if len(table) else []
+    frame = pd.DataFrame({name: table[name][chosen] for name in table.columns})
+    frame["iteration"] = frame["iteration"].astype(int)
+    frame["env_steps"] = frame["env_steps"].astype(int)
+    out.mkdir(parents=True, exist_ok=True)
+    form = f"%.{DIGITS}g"
+    frame.drop(columns="seconds").to_csv(out / METRICS_FILE, index=False, float_format=form, lineterminator="\n")
+    frame[["iteration", "seconds"]].to_csv(out / TIMES_FILE, index=False, float_format=form, lineterminator="\n")
+    for name in (CONFIG, PROVENANCE, EVALUATIONS_FILE):
+        if (run / name).exists():
+            (out / name).write_bytes((run / name).read_bytes())
+    status = {key: value for key, value in read_status(run).items() if key not in OWN}
+    (out / STATUS).write_text(json.dumps(status), encoding="utf-8")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command; the exit status is 2 after an error of the user's."""
+    parser = argparse.ArgumentParser("python -m reports compact", description="runs as small as a publication needs")
+    parser.add_argument("directories", nargs="+", type=Path, help="directories with runs at or below them")
+    parser.add_argument("--out", type=Path, required=True, help="where the compact runs go")
+    parser.add_argument("--rows", type=int, default=ROWS, help=f"rows of each curve (default {ROWS})")
+    options = parser.parse_args(arguments)
+    try:
+        runs = find_runs(options.directories)
+        for run in runs:
+            compact(run, options.out / run.parent.name / run.name, options.rows)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{len(runs)} runs in {options.out}")
+    return 0
