@@ -31,7 +31,7 @@ def compact(run: Path, out: Path, rows: int = ROWS) -> None:
     [(table, problems)] = read_tables([run])
     if problems:
         raise UserError(problems[0])
-    chosen = np.unique(np.linspace(0, len(table) - 1, rows).round().astype(int)) if len(table) else []
+    chosen = np.unique(np.linspace(0, len(table) - 1, rows).round().astype(int)) if len(table) else np.zeros(0, int)
     frame = pd.DataFrame({name: table[name][chosen] for name in table.columns})
     frame["iteration"] = frame["iteration"].astype(int)
     frame["env_steps"] = frame["env_steps"].astype(int)

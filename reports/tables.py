@@ -168,7 +168,7 @@ def _beside(data: Data) -> pd.DataFrame:
     for row in data.published:
         for group in data.of(row.env):
             if (
-                row.protocol == COMPARABLE
+                row.protocol in COMPARABLE
                 and group.algorithm == row.algorithm
                 and group.n
                 and row.env_steps <= data.horizon(group.env)

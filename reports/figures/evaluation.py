@@ -2,10 +2,12 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from reports import style, text
 from reports.data import Data
 from reports.figures.drawing import Drawing
+from reports.naming import algorithm_name
 from reports.published import EVALUATED
 from reports.statistics import Interval, mean, mean_interval
 
@@ -30,16 +32,31 @@ def draw(data: Data) -> Drawing | None:
             mine = table[(table["job"] == group.job) & table["seed"].isin([seed.seed for seed in group.counted])]
             for kind, part in mine.groupby("deterministic"):
                 rows += _curve(panel, group, bool(kind), part, data, shown)
-        for row in data.published:
-            if row.env == env and row.protocol in EVALUATED:
-                look = style.of_algorithm(row.algorithm, data)
-                style.published_mark(panel, row.env_steps, row.mean, yerr=row.spread, fmt=look.marker, color=look.color)
+        _published(panel, env, data)
         style.finish(panel, env, shown)
         style.steps_axis(panel)
         panel.set_ylabel("evaluation return")
     style.legend(figure, axes)
     found = pd.DataFrame(rows)
     return Drawing(figure, "\n".join(_sentence(env, found) for env in envs), NOTE, found)
+
+
+def _published(panel: Axes, env: str, data: Data) -> None:
+    """A mark a source, beside each other and past the end of ours, so that none hides another."""
+    rows = [row for row in data.published if row.env == env and row.protocol in EVALUATED]
+    rows = [row for row in rows if row.env_steps <= 1.1 * data.horizon(env)]
+    names = list(dict.fromkeys(row.source.partition(",")[0] for row in rows))
+    for place, row in enumerate(rows):
+        look, name = style.of_algorithm(row.algorithm, data), row.source.partition(",")[0]
+        style.published_mark(
+            panel,
+            row.env_steps + (0.02 + 0.025 * place) * data.horizon(env),
+            row.mean,
+            yerr=row.spread,
+            fmt="sD^v"[names.index(name) % 4],
+            color=look.color,
+            label=f"{algorithm_name(row.algorithm)}, {name} (n = {row.seeds})",
+        )
 
 
 def _curve(panel, group, deterministic, part, data, shown) -> list[dict]:  # type: ignore[no-untyped-def]

@@ -85,7 +85,7 @@ def _row(panel: Axes, place: int, group: Group, data: Data) -> None:
             panel.plot([ends.low, ends.high], [place + height] * 2, color=ink, linewidth=1.2, zorder=3)
         panel.plot([center], [place + height], marker, markersize=5.5, color=face, mec=ink, mew=0.8, zorder=4)
     for row in data.published:
-        if row.protocol == COMPARABLE and (row.env, row.algorithm, row.env_steps) == (
+        if row.protocol in COMPARABLE and (row.env, row.algorithm, row.env_steps) == (
             group.env,
             group.algorithm,
             group.end,

@@ -146,7 +146,7 @@ def _others(panel: Axes, others: Sequence[Group], data: Data, rows: list[pd.Data
 def _published(panel: Axes, env: str, data: Data) -> None:
     """Marks beside each other where several algorithms were published at one step."""
     horizon = data.horizon(env)
-    rows = [r for r in data.published if r.env == env and r.env_steps <= horizon and r.protocol == COMPARABLE]
+    rows = [r for r in data.published if r.env == env and r.env_steps <= horizon and r.protocol in COMPARABLE]
     algorithms = list(dict.fromkeys(group.algorithm for group in data.of(env)))
     for row in rows:
         shift = 0.008 * horizon * (algorithms.index(row.algorithm) - (len(algorithms) - 1) / 2)
