@@ -22,9 +22,12 @@ def one_thread() -> None:
 
 @pytest.fixture
 def small(tmp_path) -> Callable[..., Config]:
-    """A job that trains in a blink: small networks and batches, output below tmp_path."""
+    """A job that trains in a blink: small networks and batches, output below tmp_path; by the default settings,
+    whatever the environment would bring."""
 
     def make(*overrides: str) -> Config:
-        return compose([*SMALL, f"output_dir={tmp_path}", *overrides])
+        named = any(override.startswith("hyperparameters=") for override in overrides)
+        settings = () if named else ("hyperparameters=default",)
+        return compose([*settings, *SMALL, f"output_dir={tmp_path}", *overrides])
 
     return make
