@@ -1,4 +1,4 @@
-"""`make bench`: what this package measures, as one table of ratios, in about a quarter of an hour on two cores.
+"""`make bench`: what this package measures, as one table of ratios, in about twenty minutes on two cores.
 
 A full run saves results/benchmark.md, .csv and .png; a partial or quick one prints, and saves only where told.
 """
@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.benchmarks.growth import growth, leak
+from tests.benchmarks.limit import limit
 from tests.benchmarks.measure import QUICK, ROOT, Effort, Row
 from tests.benchmarks.phases import phases
-from tests.benchmarks.speed import cartpole, halfcheetah
+from tests.benchmarks.speed import cartpole, classic, halfcheetah
 from tests.benchmarks.sweep import sweep
 from tests.benchmarks.table import conditions, markdown, write_csv
 from tests.benchmarks.tasks import tasks
@@ -24,6 +25,8 @@ PARTS: dict[str, tuple[Callable[[Effort], Iterator[Row]], ...]] = {
     "d": (growth, leak),
     "e": (phases,),
     "f": (tasks,),
+    "g": (classic,),
+    "h": (limit,),
 }
 
 

@@ -1,4 +1,4 @@
-"""(g) Where the time of a sweep of many short jobs goes: all that its processes could have trained and did not.
+"""Where the time of a sweep of many short jobs goes: all that its processes could have trained and did not.
 
 Seconds of all slots together, as shares of n_jobs times the seconds of the whole command:
   start     until a process begins its first unit: the driver's imports, the plan, the process's imports

@@ -15,6 +15,8 @@ TITLES = {
     "d": "TRPO on CartPole-v1: rate and peak memory against 10 seeds, 16 environments, 128 steps, width 64",
     "e": "Where the time of an iteration goes, 10 seeds on CartPole-v1",
     "f": "Bare rate of the classic tasks, 160 environments in one array",
+    "g": "The other classic tasks: TRPO against its peer",
+    "h": "The share of the processor's rate of matrix products",
 }
 PEER_LIBRARIES = ("stable-baselines3", "sb3-contrib", "tianshou", "joblib")
 
@@ -31,8 +33,8 @@ def conditions(effort: Effort) -> str:
         + ", ".join(f"{name} {number}" for name, number in libraries.items())
         + f"; pgbench at commit {(made['git_commit'] or 'unknown')[:10]}{changed}.\n\n"
         "Every figure is a ratio of what ran in turn in the same minutes: the median of "
-        f"{effort.alternations} alternations, with the extremes in brackets, then the two medians themselves. Parts a, "
-        "b, d and e on one core with one thread; the work (`hyperparameters=equal_work`): 16 environments x 128 steps, "
+        f"{effort.alternations} alternations, with the extremes in brackets, then the two medians themselves. All "
+        "parts but c and f on one core with one thread; the work (`hyperparameters=equal_work`): 16 environments x 128 steps, "
         "64-64 tanh actor and critic, 10 CG iterations, 10 full-batch critic steps."
     )
 

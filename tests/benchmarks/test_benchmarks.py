@@ -71,4 +71,4 @@ def test_table_and_figure(tmp_path: Path) -> None:
 def test_an_unknown_part_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--only", "a,z"])
-    assert "allowed is a,b,c,d,e" in capsys.readouterr().err
+    assert "allowed is a,b,c,d,e,f,g,h" in capsys.readouterr().err
