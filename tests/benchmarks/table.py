@@ -34,8 +34,8 @@ def conditions(effort: Effort) -> str:
         + f"; pgbench at commit {(made['git_commit'] or 'unknown')[:10]}{changed}.\n\n"
         "Every figure is a ratio of what ran in turn in the same minutes: the median of "
         f"{effort.alternations} alternations, with the extremes in brackets, then the two medians themselves. All "
-        "parts but c and f on one core with one thread; the work (`hyperparameters=equal_work`): 16 environments x 128 steps, "
-        "64-64 tanh actor and critic, 10 CG iterations, 10 full-batch critic steps."
+        "parts but c and f on one core with one thread; the work (`hyperparameters=equal_work`): 16 environments x 128 "
+        "steps, 64-64 tanh actor and critic, 10 CG iterations, 10 full-batch critic steps."
     )
 
 
