@@ -1,0 +1,185 @@
+"""Writes RESULTS.md and results/figures from the compact records beside it: `python results/make.py`.
+
+Everything in it that is a number is read from the records or from reports/published.csv.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from pgbench.config import CONF
+from reports import naming, style, tables, text
+from reports.data import Data, Group, load_data
+from reports.figures import FIGURES
+from reports.figures.drawing import Drawing
+from reports.page import save
+from reports.published import COMPARABLE, EVALUATED, Published
+from reports.statistics import Array, mean, mean_interval
+
+HERE = Path(__file__).resolve().parent
+STUDIES = {
+    "mujoco": (
+        "MuJoCo, 1M environment steps",
+        "`python -m sweeps sweep=mujoco seeds=3`. The figure above lays published training returns over ours, the one "
+        "below published evaluations over our evaluations; a mark says on which version of the task it was measured.",
+    ),
+    "classic": ("Classic control, 200,000 environment steps", "`python -m sweeps sweep=classic`."),
+    "box2d": ("LunarLander-v3, 1M environment steps", "`python -m sweeps sweep=lunarlander`."),
+}
+"""Folders of compact records, their titles, and how they were made."""
+INTRODUCTION = """\
+# Results
+
+What the four algorithms reach with the settings that `env=` brings. Made by `python results/make.py` from the records
+in [results/](results), which `load_runs("results/mujoco")` reads.
+
+**Protocol.** Seeds 0, 1, ...; none left out. Settings were chosen on seeds from 100 on (`sweep=tune_mujoco` and the
+notes in [conf/hyperparameters](conf/hyperparameters)), at half the steps. *Training return*: mean undiscounted return
+of the last 100 finished training episodes, actions drawn. *Evaluation*: 10 episodes of the policy as it stands, the
+normaliser frozen; by its mode along the way and at the end, drawing its actions at the end alone. *Best*: each seed's
+highest training return along the way. *Average*: the mean training return over the run, the area under its curve over
+its length. Mean over seeds with its 95% interval (Student's t), which at three seeds is wide and rests on their being
+spread like a normal distribution.
+"""
+
+
+def main() -> None:
+    """The page."""
+    parts = [INTRODUCTION]
+    for name, (title, how) in STUDIES.items():
+        if (HERE / name).is_dir():
+            parts += study(name, title, how)
+    parts += policies()
+    (HERE.parent / "RESULTS.md").write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
+
+
+def study(name: str, title: str, how: str) -> list[str]:
+    """A folder's part of the page."""
+    data = load_data([HERE / name], published=True, evaluations=True)
+    parts = [f"\n## {title}\n", how, "", *figure(data, name, "learning_curves")]
+    for env in data.envs:
+        parts += [f"\n### {env}\n", tables.markdown(pd.DataFrame([row(group, data) for group in data.of(env)]))]
+    beside = pd.DataFrame(list(compared(data)))
+    if len(beside):
+        below = beside[beside["we are"] == "below"]
+        parts += ["\n### Beside published numbers\n", plainly(below, len(beside)), "", tables.markdown(beside)]
+    parts += ["", *figure(data, name, "evaluation"), *figure(data, name, "aggregate_scores")]
+    return [*parts, "", *settings(data), "", machine(data)]
+
+
+def figure(data: Data, study: str, name: str) -> Iterable[str]:
+    """A figure's file and its place on the page, with what it says; nothing where the data have none."""
+    with style.applied(style.LOOKS["paper"]):
+        drawn = FIGURES[name](data)
+        if drawn is None:
+            return
+        drawing = Drawing(*drawn)
+        save(drawing, HERE / "figures", f"{study}_{name}", "")
+    for kind in ("pdf", "svg"):
+        (HERE / "figures" / f"{study}_{name}.{kind}").unlink()
+    yield f"![{name.replace('_', ' ')}](results/figures/{study}_{name}.png)\n"
+    yield f"<sub>{drawing.note}</sub>\n"
+
+
+def row(group: Group, data: Data) -> dict[str, str]:
+    """An algorithm's line in a task's table."""
+    return {
+        "": naming.algorithm_name(group.algorithm),
+        "n": group.note.removeprefix("n = "),
+        "training return": shown(group.final),
+        "best": shown(group.best),
+        "average": shown(group.average),
+        "evaluation, mode": shown(evaluated(group, data, True)),
+        "evaluation, drawn": shown(evaluated(group, data, False)),
+        "hours a seed": f"{np.mean([seed.table['seconds'][-1] for seed in group.counted]) / 3600:.2f}",
+    }
+
+
+def shown(values: Array) -> str:
+    return text.interval(mean(values), mean_interval(values)) if len(values) else text.NONE
+
+
+def evaluated(group: Group, data: Data, deterministic: bool) -> Array:
+    """Each seed's mean return over the episodes of its last evaluation of this kind, [S]."""
+    table = data.evaluations
+    if table is None or not len(table):
+        return np.zeros(0)
+    mine = table[(table["job"] == group.job) & (table["deterministic"] == int(deterministic))]
+    mine = mine[mine["env_steps"] >= 0.99 * group.end]
+    return mine.groupby("seed")["return"].mean().to_numpy(float)
+
+
+def compared(data: Data) -> Iterable[dict[str, str]]:
+    """A line for every published number, beside ours of the same kind at the same steps."""
+    for one in data.published:
+        for group in data.of(one.env):
+            ours = of_kind(one, group, data)
+            if group.algorithm == one.algorithm and len(ours) and abs(one.env_steps - group.end) < 0.02 * group.end:
+                yield {
+                    "task": group.env,
+                    "algorithm": naming.algorithm_name(group.algorithm),
+                    "source": one.source,
+                    "what": one.protocol,
+                    "published": f"{one.mean:g} ± {one.spread:g} ({one.spread_kind}, n = {one.seeds})",
+                    "ours": shown(ours),
+                    "we are": "below" if mean(ours) < one.mean else "above",
+                }
+
+
+def of_kind(one: Published, group: Group, data: Data) -> Array:
+    """Our numbers that measure what the published one measures."""
+    if one.protocol in COMPARABLE:
+        return np.asarray(group.final)
+    assert one.protocol in EVALUATED
+    return evaluated(group, data, deterministic="stochastic" not in one.protocol)
+
+
+def plainly(below: pd.DataFrame, count: int) -> str:
+    """Where we are below."""
+    if not len(below):
+        return f"The mean of ours is above all {count} of them."
+    places = "; ".join(f"{one.task} {one.algorithm} ({one.source})" for one in below.itertuples())
+    return f"The mean of ours is above {count - len(below)} of {count}, and **below** in: {places}."
+
+
+def settings(data: Data) -> Iterable[str]:
+    """The settings' files, and the one that most are built on, in full."""
+    names = list(dict.fromkeys(group.hyperparameters for group in data.groups))
+    links = ", ".join(f"[{name}](conf/hyperparameters/{name}.yaml)" for name in names)
+    yield f"Settings: {links}, each on top of [default](conf/hyperparameters/default.yaml)."
+    for name in names[:1]:
+        values = yaml.safe_load((CONF / "hyperparameters" / f"{name}.yaml").read_text(encoding="utf-8"))
+        changed = ", ".join(f"{key} {value}" for key, value in values.items() if key not in ("defaults", "name"))
+        yield f"`{name}`: {changed}."
+
+
+def machine(data: Data) -> str:
+    """Where and with what the runs were made."""
+    made = [one for writers in data.seeds["provenance"] for one in writers]
+    commits = sorted({str(one["git_commit"])[:10] for one in made})
+    first = made[0]
+    libraries = ", ".join(f"{name} {version}" for name, version in first["libraries"].items())
+    return (
+        f"Made on {first['cpu']}, {first['cores']} cores, one thread a process, other work beside; Python "
+        f"{first['python']}, {libraries}; pgbench at {', '.join(commits)}."
+    )
+
+
+def policies() -> list[str]:
+    """The policies that were kept."""
+    files = sorted((HERE / "policies").glob("*.pt"))
+    if not files:
+        return []
+    listed = [f"- [{file.name}](results/policies/{file.name})" for file in files]
+    rule = (
+        "One a task and algorithm: of the seeds, the one whose last evaluation by its mode has the highest mean. "
+        "`python -m pgbench.play results/policies/FILE` shows it, `python -m pgbench.evaluate` takes runs."
+    )
+    return ["\n## Policies\n", rule, "", *listed]
+
+
+if __name__ == "__main__":
+    main()
