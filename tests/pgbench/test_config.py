@@ -37,6 +37,22 @@ def test_published_settings_are_what_they_say() -> None:
 
 
 @pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        (["env=cartpole"], "default"),
+        (["env=pendulum"], "pendulum"),
+        (["env=walker2d"], "mujoco"),
+        (["env=hopper", "hyperparameters=default"], "default"),
+        (["hyperparameters=default", "env=hopper"], "default"),
+    ],
+)
+def test_an_environment_brings_its_settings_unless_others_are_named(overrides: list[str], name: str) -> None:
+    config = compose(overrides)
+    assert config.hyperparameters.name == name
+    assert config.recorded["hyperparameters"]["name"] == name
+
+
+@pytest.mark.parametrize(
     ("override", "says"),
     [
         ("algorithm=ppo", "algorithm: got 'ppo', allowed is npg, reinforce, trpo, vpg"),

@@ -9,6 +9,7 @@ import pytest
 
 from reports.curves import Table
 from reports.data import Seed, load_data
+from reports.published import COMPARABLE
 from reports.thresholds import threshold
 
 Write = Callable[..., Path]
@@ -115,3 +116,14 @@ def test_only_training_returns_of_the_same_pair_are_comparable(write: Write, tmp
     rows = load_data(tmp_path, published=True).published
     assert {(row.env, row.algorithm, row.seeds) for row in rows} == {("CartPole-v1", "trpo", 10)}
     assert [(row.env_steps, row.mean, row.spread) for row in rows][:2] == [(50_000, 228.8, 8.7), (100_000, 419.6, 36.7)]
+
+
+def test_numbers_of_another_version_of_a_mujoco_task_say_so(write: Write, tmp_path: Path) -> None:
+    """HalfCheetah-v3 lies over HalfCheetah-v5 and is named; CartPole-v0 is another task than CartPole-v1."""
+    write("trpo", env="HalfCheetah-v5")
+    write("vpg", env="CartPole-v0")
+    rows = load_data(tmp_path, published=True, evaluations=True).published
+    assert {row.env for row in rows} == {"HalfCheetah-v5"}
+    assert {row.algorithm for row in rows} == {"trpo"}
+    assert {row.mean for row in rows if row.source == "SB3-contrib docs, on HalfCheetah-v3"} == {1803}
+    assert all(row.protocol in COMPARABLE for row in load_data(tmp_path, published=True).published)

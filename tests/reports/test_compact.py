@@ -1,0 +1,32 @@
+"""Compact runs: less of the same numbers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pgbench.runs.records import EPISODES_FILE, EVALUATIONS_FILE
+from reports import load_evaluations, load_runs
+from reports.__main__ import main
+
+
+def test_compact_runs_are_read_like_the_runs_they_are_of(write, tmp_path: Path, capsys) -> None:
+    returns = (np.linspace(20, 480, 60) + 1e-7).tolist()
+    run = write("trpo", returns=returns, steps=1000, root=tmp_path / "runs")
+    (run / EVALUATIONS_FILE).write_text("env_steps,episode,return,length,deterministic\n60000,0,500.0,500,1\n")
+    assert main(["compact", str(tmp_path / "runs"), "--out", str(tmp_path / "small"), "--rows", "7"]) == 0
+    assert "1 runs in" in capsys.readouterr().out
+    whole, small = load_runs(tmp_path / "runs"), load_runs(tmp_path / "small")
+    assert list(small["iteration"]) == [1, 11, 21, 31, 40, 50, 60]
+    kept = whole[whole["iteration"].isin(small["iteration"])]
+    for name in ("env_steps", "episodes", "episode_return", "kl", "seconds"):
+        np.testing.assert_allclose(small[name], kept[name], rtol=1e-5)
+    for name in ("algorithm", "env", "seed", "job", "status", "total_steps", "label"):
+        assert list(small[name]) == list(kept[name])
+    assert list(load_evaluations(tmp_path / "small")["return"]) == [500]
+    assert not (tmp_path / "small" / run.parent.name / run.name / EPISODES_FILE).exists()
+
+
+def test_where_there_are_no_runs_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compact", str(tmp_path), "--out", str(tmp_path / "small")]) == 2
+    assert "no runs below it" in capsys.readouterr().err
