@@ -133,7 +133,8 @@ def configuration() -> str:
     lines = [
         "# Configuration keys",
         "",
-        f"{MADE} On the command line, `python -m pgbench --help` lists the same.",
+        MADE,
+        "On the command line, `python -m pgbench --help` lists the same.",
         "",
         "Four keys are groups: `group=choice` takes a file of `conf/`, and sets all the keys below it.",
         "",
@@ -141,22 +142,20 @@ def configuration() -> str:
         "| --- | --- |",
         *(f"| `{group}` | {', '.join(f'`{one}`' for one in choices(group))} |" for group in GROUPS),
         "",
-        "The default is that of `python -m pgbench` alone. An environment may choose its `hyperparameters` (`env=hopper` takes",
-        "`hyperparameters=mujoco`); what you name yourself wins. Algorithms in italics: only these read the key. For the",
-        "others it is no part of a run's identity, and a line says so if you set it.",
+        "The default is that of `python -m pgbench` alone. An environment may choose its `hyperparameters`",
+        "(`env=hopper` takes `hyperparameters=mujoco`); what you name yourself wins. Algorithms in italics: only they read",
+        "the key. For the others it is no part of a run's identity, and a line says so if you set it.",
         "",
     ]
-    group = None
+    groups: dict[str, list[str]] = {"the job": []}
     for key, meaning in keys():
-        head = key.partition(".")[0] if "." in key else "the job"
-        if head != group:
-            group = head
-            lines += ["", f"## {head}", "", "| key | default | allowed | meaning |", "| --- | --- | --- | --- |"]
         reading = [name for name, config in readers.items() if config.takes(key)]
         only = f" *{', '.join(reading)}*" if 0 < len(reading) < len(readers) else ""
-        value = plain(pick(default, key))
-        lines.append(f"| `{key}` | {f'`{value}`'} | {allowed(key)} | {cell(meaning)}{only} |")
-    return "\n".join(lines).replace("\n\n\n", "\n\n") + "\n"
+        row = f"| `{key}` | `{plain(pick(default, key))}` | {allowed(key)} | {cell(meaning)}{only} |"
+        groups.setdefault(key.partition(".")[0] if "." in key else "the job", []).append(row)
+    for group, rows in groups.items():
+        lines += [f"## {group}", "", "| key | default | allowed | meaning |", "| --- | --- | --- | --- |", *rows, ""]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def pick(values: Any, key: str) -> Any:
@@ -244,11 +243,11 @@ def commands() -> str:
         "",
         "| in a checkout | installed | takes |",
         "| --- | --- | --- |",
-        "| `python -m pgbench` | `pgbench-train` | [the keys of a job](configuration.md); `rerun RUN`; `-m` for Hydra's multirun |",
+        "| `python -m pgbench` | `pgbench-train` | [the keys of a job](configuration.md); `rerun RUN`; `-m` |",
         "| `python -m sweeps` | `pgbench-sweep` | [the keys of a sweep](#python-m-sweeps) and those of a job |",
         "| `python -m sweeps.status DIR` | `pgbench-status` | a directory of records; it only reads |",
         *(
-            f"| `python -m {name}` | {f'`{script}`' if script else ''} | [its options](#python-m-{name.replace('.', '-').replace(' ', '-')}) |"
+            f"| `python -m {name}` | {code(script)} | [its options](#{anchor(name)}) |"
             for name, (script, _) in COMMANDS.items()
         ),
         "",
@@ -268,6 +267,15 @@ def commands() -> str:
         parser = importlib.import_module(module).parser()
         lines += ["", f"## python -m {name}", "", f"{sentence(parser.description)}", "", *options(parser)]
     return "\n".join(lines) + "\n"
+
+
+def code(words: str) -> str:
+    return f"`{words}`" if words else ""
+
+
+def anchor(command: str) -> str:
+    """That of a command's heading."""
+    return f"python-m-{command.replace('.', '-').replace(' ', '-')}"
 
 
 def options(parser: argparse.ArgumentParser) -> Iterator[str]:
