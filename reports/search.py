@@ -1,6 +1,6 @@
 """python -m reports.search DIR --out FIGURES: figures and a table of a search, from its search.json.
 
-The file is written by `python -m sweeps`; docs/search.md says what it holds.
+The file is written by `python -m sweeps`; docs/howto/search.md says what it holds.
 """
 
 import argparse

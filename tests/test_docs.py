@@ -57,7 +57,7 @@ def follow(pages: list[Path], directory: Path) -> None:
             stdout=file,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=900,
+            timeout=1800,
         )
     assert done.returncode == 0, output.read_text()[-3000:]
 
