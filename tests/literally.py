@@ -1,7 +1,7 @@
-"""Runs command lines of documents as they stand, quickly: `python tests/literally.py < lines`, where they shall run.
+"""Runs command lines of documents as they stand, and quickly.
 
-What the commands import is imported once; each then runs in a fork, as `python -m` would run it. Anything that is not
-Python is given to a shell. Stops at the first that fails, with its exit status.
+What the commands import is imported once; each then runs in a fork, as `python -m` would run it. What is not Python is
+given to a shell. The first that fails ends it.
 """
 
 import glob
@@ -12,12 +12,34 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:1] = [str(Path.cwd()), str(ROOT)]  # as `python -m` does, and as an installed pgbench is found
-os.environ["PYTHONPATH"] = str(ROOT)  # the same for the processes that commands start
-os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+
+def follow(lines: Iterable[str], directory: Path) -> str:
+    """Runs lines in a directory that has `examples/`, with fewer steps; gives what they print."""
+    (directory / "examples").symlink_to(ROOT / "examples")
+    output = directory / "output.txt"
+    with output.open("w") as file:
+        done = subprocess.run(
+            [sys.executable, __file__],
+            input="\n".join(map(shorter, lines)),
+            cwd=directory,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=1800,
+        )
+    text = output.read_text()
+    assert done.returncode == 0, text[-3000:]
+    return text
+
+
+def shorter(text: str) -> str:
+    return re.sub(r"total_steps([=:] ?)\d+", r"total_steps\g<1>4200", text)
 
 
 def run(line: str) -> int:
@@ -46,17 +68,24 @@ def run(line: str) -> int:
     os._exit(status if isinstance(status, int) else 0 if status is None else 1)
 
 
-if __name__ == "__main__":
-    import pgbench.api  # noqa: F401
-    import reports.figures
-    import reports.page  # noqa: F401
+def main() -> int:
+    sys.path[:1] = [str(Path.cwd()), str(ROOT)]  # as `python -m` does, and as an installed pgbench is found
+    os.environ["PYTHONPATH"] = str(ROOT)  # the same for the processes that commands start
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     import sweeps.driver  # noqa: F401
 
     for line in sys.stdin.read().splitlines():
         print(f"$ {line}", flush=True)
-        began = time.perf_counter()
+        before, began = os.times(), time.perf_counter()
         status = run(line)
-        print(f"({time.perf_counter() - began:.1f} s)", flush=True)
+        after = os.times()
+        spent = after.children_user + after.children_system - before.children_user - before.children_system
+        print(f"({spent:.1f} s of processor time in {time.perf_counter() - began:.1f} s)", flush=True)
         if status:
             print(f"exit status {status}: {line}", flush=True)
-            sys.exit(status)
+            return status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
