@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 N_JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 INSTALLED := $(VENV)/.installed
 BENCH := .venv-bench
+DOCS := .venv-docs
 
-.PHONY: figures test install bench reports-bench wheel soak tracking mutations clean
+.PHONY: figures test install bench reports-bench wheel docs links newest soak tracking mutations clean
 
 figures: install
 	$(BIN)/python -m sweeps sweep=figure1 n_jobs=$(N_JOBS) output_dir=runs/figure1
@@ -28,6 +29,24 @@ wheel:
 	.venv-wheel/bin/python -m pip wheel -q --disable-pip-version-check --no-deps -w dist .
 	.venv-wheel/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt dist/*.whl
 	bash tests/wheel.sh .venv-wheel/bin
+
+# The site, in site/. Its environment is small: the pages need neither torch nor the package.
+docs: $(DOCS)/.installed
+	rm -rf site
+	$(DOCS)/bin/python -m sphinx -q -W --keep-going -n -b html -d $(DOCS)/doctrees docs site
+
+links: $(DOCS)/.installed
+	$(DOCS)/bin/python -m sphinx -q -b linkcheck -d $(DOCS)/doctrees docs $(DOCS)/links
+
+$(DOCS)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt \
+		$$($(DOCS)/bin/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['docs'])")
+	touch $@
+
+# The package on the newest Python here, if there is one newer than ours and torch serves it.
+newest:
+	bash tests/newest.sh
 
 bench: $(BENCH)/.installed
 	$(BENCH)/bin/python -m tests.benchmarks
@@ -64,4 +83,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(BENCH) .venv-wheel build dist figures
+	rm -rf $(VENV) $(BENCH) $(DOCS) .venv-wheel .venv-newest build dist figures site

@@ -9,7 +9,7 @@ returns = pgbench.evaluate(policy, episodes=10, seed=1)
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from pgbench.api import Config, Interrupted, Policy, Run, UserError, compose, evaluate, load_policy, make_env, train

@@ -170,7 +170,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="MODULE:NAME",
-        help="draw a figure of your own too; repeatable (see docs/reports.md)",
+        help="draw a figure of your own too; repeatable (see docs/howto/reports.md)",
     )
     parser.add_argument(
         "--watch",

@@ -97,8 +97,8 @@ def _share(one: Difference) -> str:
     return f"{max(-one.difference / one.scale, 0.0) if one.scale else 0.0:.1%}"
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Prints the table and the verdict. Exit status: 0; 1 where --fail-below says so; 2 after an error."""
+def parser() -> argparse.ArgumentParser:
+    """The command line's options."""
     parser = argparse.ArgumentParser("python -m reports compare", description=(__doc__ or "").partition(": ")[2])
     parser.add_argument("a", metavar="A", help="directory with the runs before")
     parser.add_argument("b", metavar="B", help="directory with the runs after")
@@ -110,7 +110,12 @@ def main(arguments: Sequence[str]) -> int:
         "from a random policy to the reference, or of A's mean where the task has no bounds",
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the table as CSV")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prints the table and the verdict. Exit status: 0; 1 where --fail-below says so; 2 after an error."""
+    options = parser().parse_args(arguments)
     try:
         found, alone = compare(options.a, options.b)
     except UserError as error:

@@ -118,7 +118,7 @@ def _figure(draw, name: str, runs: pd.DataFrame, metric: str, x: str, look: str,
     with style.applied(style.LOOKS[look]):
         drawing = draw(from_frame(runs, metric, x))
         if drawing is None:
-            raise UserError(f"{name}: these runs hold nothing for it (see docs/reports.md for what each figure needs)")
+            raise UserError(f"{name}: these runs hold nothing for it (what each figure needs: docs/howto/reports.md)")
         if note and drawing.note:
             style.footnote(drawing.figure, drawing.note)
     figure: Figure = drawing.figure

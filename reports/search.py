@@ -1,6 +1,6 @@
 """python -m reports.search DIR --out FIGURES: figures and a table of a search, from its search.json.
 
-The file is written by `python -m sweeps`; docs/search.md says what it holds.
+The file is written by `python -m sweeps`; docs/howto/search.md says what it holds.
 """
 
 import argparse
@@ -234,13 +234,18 @@ def _shown(choice: Any) -> str:
     return f"{choice:g}" if isinstance(choice, float) else str(choice)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; the exit status is 2 after an error of the user's."""
-    print_anything()
+def parser() -> argparse.ArgumentParser:
+    """The command line's options."""
     parser = argparse.ArgumentParser("python -m reports.search", description="figures and a table of a search")
     parser.add_argument("directory", type=Path, metavar="DIR", help="output_dir of a search")
     parser.add_argument("--out", type=Path, default=Path("figures"), metavar="FIGURES", help="default: figures")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; the exit status is 2 after an error of the user's."""
+    print_anything()
+    options = parser().parse_args(arguments)
     try:
         sentences = write(options.directory, options.out)
     except UserError as error:

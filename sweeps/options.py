@@ -103,7 +103,7 @@ def describe(sweeps: Mapping[str, str]) -> str:
             f"  {', '.join(GROUPS)}",
             *(f"  {name:<40}{text}" for name, text in keys() if name != "output_dir"),
             "",
-            "== Keys of a sweep file's `search:` (search.key=value; docs/search.md) ==",
+            "== Keys of a sweep file's `search:` (search.key=value; docs/howto/search.md) ==",
             *(f"  search.{name:<33}{text}" for name, text in SEARCH.items()),
         ]
     )

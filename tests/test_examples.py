@@ -1,28 +1,24 @@
 """Each example runs as its README says, from a directory beside it, and edits no file of the package."""
 
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from literally import follow
 
 ROOT = Path(__file__).resolve().parents[1]
-EXAMPLES = sorted(path.name for path in (ROOT / "examples").iterdir() if path.is_dir())
+EXAMPLES = sorted((ROOT / "examples").glob("*/README.md"))
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_the_readmes_commands_run(name: str, tmp_path: Path) -> None:
-    text = (ROOT / "examples" / name / "README.md").read_text()
-    commands = [line for block in re.findall(r"```sh\n(.*?)```", text, re.S) for line in block.splitlines()]
-    assert commands
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    for command in commands:
-        quick = re.sub(r"total_steps=\d+", "total_steps=4200", command)
-        done = subprocess.run(quick, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, f"{quick}\n{done.stdout}\n{done.stderr}"
+def test_the_readmes_commands_run(tmp_path: Path) -> None:
+    lines: list[str] = []
+    for path in EXAMPLES:
+        found = [
+            line for block in re.findall(r"```sh\n(.*?)```", path.read_text(), re.S) for line in block.splitlines()
+        ]
+        assert found, path
+        lines += found
+    follow(lines, tmp_path)
 
 
 def test_ppo_is_one_file_of_at_most_80_lines() -> None:

@@ -114,7 +114,11 @@ def describe(config_dirs: Sequence[str]) -> str:
     groups = [f"  {group:<18}{', '.join(choices(group, config_dirs))}" for group in GROUPS]
     rows = [f"  {f'{key}={default(key)}':<52} {meaning}" for key, meaning in keys()]
     head = [HELP, "", "== Groups and their choices (group=choice) ==", *groups, "", "== Keys (key=value) =="]
-    foot = ["", "Any Gymnasium environment: env.id=Some-v1 or env.id=module:Some-v1."]
+    foot = [
+        "",
+        "Any Gymnasium environment with Discrete or Box actions and observations that flatten to numbers goes:",
+        "env.id=Some-v1 or env.id=module:Some-v1.",
+    ]
     return "\n".join([*head, *rows, *foot])
 
 

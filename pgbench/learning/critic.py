@@ -14,8 +14,9 @@ from pgbench.learning.surrogate import Metrics
 
 
 def fit_critic(learner: Learner, batch: Batch, config: Config) -> tuple[Learner, Metrics]:
-    """`critic_steps` Adam steps on the mean squared error, each over the whole batch or `critic_batch` of it. The
-    metrics are of the critic before the fit.
+    """`critic_steps` Adam steps on the mean squared error, each over the whole batch or `critic_batch` of it.
+
+    The metrics are of the critic before the fit.
 
     Nothing is fitted where no value enters the update (REINFORCE with a baseline that is not learned).
     """

@@ -1,4 +1,7 @@
-"""The surrogate objective of a batch, its gradient, and how far a new policy has moved."""
+"""The surrogate objective of a batch, its gradient, and how far a new policy has moved.
+
+Shapes: B transitions, P parameters.
+"""
 
 import torch
 from torch import Tensor
@@ -12,10 +15,13 @@ Metrics = dict[str, Tensor | float]
 
 
 class Surrogate:
-    """L(theta_k, theta) = mean of pi_theta(a|s) / pi_theta_k(a|s) Phi over a batch (slides, "Surrogate Objective").
+    """L(theta_k, theta) = 1/B sum over the batch of pi_theta(a|s) / pi_theta_k(a|s) Phi, as a function of theta.
 
-    The mean is over transitions, not trajectories: a factor that no natural step notices, nor Adam but for its
-    epsilon.
+    theta_k is the learner's policy, which collected the batch. Source: slides, "Surrogate Objective Function".
+
+    The slides average over trajectories where this averages over transitions. That scales L, and so its gradient, by
+    one over the mean length of an episode. The steps of NPG and TRPO do not depend on the scale of the gradient;
+    Adam's hardly does (only through its epsilon); plain gradient ascent does, as if alpha were smaller.
     """
 
     def __init__(self, learner: Learner, batch: Batch):
@@ -25,21 +31,24 @@ class Surrogate:
         self.log_prob = self.distribution.log_prob(self.linear.y, batch.actions)
 
     def gradient(self) -> Tensor:
-        """g = mean of Phi grad log pi [P]: the policy gradient, which is grad L at theta_k."""
+        """The policy gradient g = 1/B sum of Phi grad log pi_theta_k(a|s) [P]. It is the gradient of L at theta_k."""
         score = self.distribution.score(self.linear.y, self.batch.actions)
         return self.linear.vjp(score * (self.batch.weights / len(self.batch.weights))[:, None])
 
     def evaluate(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """L(theta_k, theta) - L(theta_k, theta_k) and the mean KL(theta_k || theta).
+        """For a candidate theta [P]: the improvement L(theta_k, theta) - L(theta_k, theta_k), and the mean over the
+        batch of KL(pi_theta_k(.|s) || pi_theta(.|s)) in nats; each [].
 
-        The second term of the first vanishes for exact advantages, and is what the slides leave out.
+        L(theta_k, theta_k) is the mean of Phi. It is zero in expectation for exact advantages, so the slides' test is
+        L(theta_k, theta) >= 0; in a batch it is not zero, and is subtracted here.
         """
         y = self.network(theta, self.batch.obs)
         ratio = torch.exp(self.distribution.log_prob(y, self.batch.actions) - self.log_prob)
         return ((ratio - 1) * self.batch.weights).mean(), self.distribution.kl(self.linear.y, y).mean()
 
     def diagnostics(self, g: Tensor, theta: Tensor) -> Metrics:
-        """What every algorithm records of its step from theta_k to theta."""
+        """The metrics that every algorithm records of its step from theta_k to theta [P], scalars; g [P] is
+        `gradient()`. Their meanings: METRICS in pgbench/runs/records.py."""
         step = theta - self.theta
         obtained, kl = self.evaluate(theta)
         return {

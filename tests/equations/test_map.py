@@ -1,4 +1,4 @@
-"""docs/equations.md maps every equation to code, test and figure: no empty cell, and what it names exists."""
+"""docs/reference/equations.md maps every equation to code, test and figure: no empty cell, and what it names exists."""
 
 import ast
 import importlib
@@ -15,7 +15,7 @@ from pgbench.runs.records import METRICS
 from reports.figures import ARGUMENTS, FIGURES
 
 HERE = Path(__file__).parent
-MAP = (HERE.parents[1] / "docs" / "equations.md").read_text()
+MAP = (HERE.parents[1] / "docs" / "reference" / "equations.md").read_text()
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
     for line in MAP.splitlines()

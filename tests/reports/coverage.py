@@ -1,7 +1,7 @@
 """How often nominal 95% intervals hold what they should, by number of seeds: `python -m tests.reports.coverage`.
 
 Simulated returns of three shapes: normal; skewed (lognormal, sigma 0.75); and two-humped, as where one seed in four
-never learns. A table of percentages, in Markdown; docs/statistics.md holds it.
+never learns. A table of percentages, in Markdown; docs/explanation/statistics.md holds it.
 """
 
 import sys

@@ -1,7 +1,6 @@
 """Figures from a DataFrame: those of the command, of whatever rows are kept."""
 
 import re
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,17 @@ from reports import load_runs, plot
 from reports.__main__ import main
 
 Write = Callable[..., Path]
+OWN = """
+from reports import style
+from reports.figures.drawing import Drawing
+
+def entropy(data):
+    figure, (panel,) = style.panels(1)
+    for group in data.groups:
+        for seed in group.seeds:
+            panel.plot(seed.env_steps, seed.table["entropy"], color=style.style(group, data).color)
+    return Drawing(figure, "Entropy falls.")
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -49,15 +59,21 @@ def test_every_figure_draws_or_says_why_not(write: Write, tmp_path: Path, name: 
 
 
 def test_the_examples_of_the_documents_run(write: Write, tmp_path: Path, monkeypatch, capsys) -> None:
-    text = (Path(__file__).parents[2] / "docs" / "reports.md").read_text()
-    script, own = (textwrap.dedent(block) for block in re.findall(r"\n\n((?:    .*\n|\n(?=    ))+)", text))
+    text = (Path(__file__).parents[2] / "docs" / "howto" / "reports.md").read_text()
+    (script,) = re.findall(r"```python\n(.*?)```", text, re.S)
     for seed in range(2):
-        write("trpo", seed, root=tmp_path / "runs")
+        write("trpo", seed, root=tmp_path / "runs" / "first")
     monkeypatch.chdir(tmp_path)
     exec(script, {})
     assert "490.0" in capsys.readouterr().out
     assert (tmp_path / "kl.pdf").exists()
-    (tmp_path / "mine.py").write_text(own)
+
+
+def test_a_figure_of_ones_own_is_drawn(write: Write, tmp_path: Path, monkeypatch, capsys) -> None:
+    for seed in range(2):
+        write("trpo", seed, root=tmp_path / "runs")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(OWN)
     monkeypatch.syspath_prepend(str(tmp_path))
     assert main(["runs", "--out", "out", "--figure", "mine:entropy"]) == 0
     assert (tmp_path / "out" / "entropy.png").exists()

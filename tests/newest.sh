@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# The package on the newest Python found here that is newer than ours: installed from a wheel, then a few short tests.
+# Where there is none, or where it cannot install what we need, a line says so and all is well.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3}
+ours=$("$python" -c 'import sys; print(sys.version_info[1])')
+newest=
+for minor in $(seq 20 -1 $((ours + 1))); do
+    for candidate in "python3.$minor" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"3.$minor".*/bin/python; do
+        if "$candidate" -c 'import venv, ensurepip' 2> /dev/null; then newest=$candidate && break 2; fi
+    done
+done
+if [ -z "$newest" ]; then echo "newest: no Python newer than 3.$ours here, nothing to test"; exit 0; fi
+
+version=$("$newest" --version)
+rm -rf .venv-newest
+if ! { "$newest" -m venv .venv-newest &&
+    .venv-newest/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt . pytest hypothesis \
+        > .venv-newest/install.txt 2>&1; }; then
+    echo "newest: $version cannot install the package with our constraints, not tested: $(tail -1 .venv-newest/install.txt)"
+    exit 0
+fi
+export OMP_NUM_THREADS=1
+.venv-newest/bin/python -m pytest tests/equations/test_returns.py tests/equations/test_natural_gradient.py \
+    tests/pgbench/test_identity.py tests/test_architecture.py
+.venv-newest/bin/python -m pgbench env=cartpole seeds=2 total_steps=4200 output_dir=.venv-newest/runs
+.venv-newest/bin/python -m reports .venv-newest/runs --out .venv-newest/figures
+echo "newest: $version works"
