@@ -12,8 +12,8 @@ class FreshEpisodes(gym.Wrapper):
 
     For an environment that remembers earlier episodes (BipedalWalker's world, PyBullet's) or whose `reset()` without a
     seed takes random numbers from elsewhere than `np_random` (panda-gym, ALE): its runs repeat and resume bit for bit.
-    It is the innermost of `env.wrappers`; `make=False` only seeds each reset, for what is slow to make. Raises UserError
-    around something that Gymnasium cannot make again.
+    It is the innermost of `env.wrappers`; `make=False` only seeds each reset, for what is slow to make.
+    Raises UserError around something that Gymnasium cannot make again.
     """
 
     def __init__(self, env: gym.Env, make: bool = True):
