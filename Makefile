@@ -6,8 +6,9 @@ N_JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 INSTALLED := $(VENV)/.installed
 BENCH := .venv-bench
 DOCS := .venv-docs
+THIRD := .venv-third-party
 
-.PHONY: figures test install bench reports-bench wheel docs links newest soak tracking mutations clean
+.PHONY: figures test install bench reports-bench wheel docs links newest soak tracking mutations third-party clean
 
 figures: install
 	$(BIN)/python -m sweeps sweep=figure1 n_jobs=$(N_JOBS) output_dir=runs/figure1
@@ -72,6 +73,17 @@ tracking: install
 	$(BIN)/python tests/tracking/soak.py 20 0 offline
 	$(BIN)/python tests/tracking/soak.py 20 1 online
 
+# Environments of other packages: FetchReach of gymnasium-robotics 1.4.2 needs an older MuJoCo than we do.
+third-party: $(THIRD)/.installed
+	$(THIRD)/bin/python -m pytest tests/pgbench/test_third_party.py
+
+$(THIRD)/.installed: pyproject.toml constraints.txt tests/third-party.txt
+	$(PYTHON) -m venv $(THIRD)
+	grep -v '^mujoco' constraints.txt > $(THIRD)/constraints.txt
+	$(THIRD)/bin/python -m pip install -q --disable-pip-version-check -c $(THIRD)/constraints.txt -e ".[mujoco]" \
+		-r tests/third-party.txt
+	touch $@
+
 mutations: install
 	$(BIN)/python tests/equations/mutations.py
 
@@ -83,4 +95,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(BENCH) $(DOCS) .venv-wheel .venv-newest build dist figures site
+	rm -rf $(VENV) $(BENCH) $(DOCS) $(THIRD) .venv-wheel .venv-newest build dist figures site

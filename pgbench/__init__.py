@@ -12,10 +12,23 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:
-    from pgbench.api import Config, Interrupted, Policy, Run, UserError, compose, evaluate, load_policy, make_env, train
+    from pgbench.api import (
+        Config,
+        FreshEpisodes,
+        Interrupted,
+        Policy,
+        Run,
+        UserError,
+        compose,
+        evaluate,
+        load_policy,
+        make_env,
+        train,
+    )
 
 __all__ = [
     "Config",
+    "FreshEpisodes",
     "Interrupted",
     "Policy",
     "Run",

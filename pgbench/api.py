@@ -10,6 +10,7 @@ from pgbench.after.evaluation import evaluate
 from pgbench.composition import compose
 from pgbench.config import Config
 from pgbench.errors import UserError
+from pgbench.experience.fresh import FreshEpisodes
 from pgbench.experience.making import check_env, make_env
 from pgbench.policy import Policy
 from pgbench.runs.code import take_stock
@@ -20,6 +21,7 @@ from pgbench.tracking import follow
 
 __all__ = [
     "Config",
+    "FreshEpisodes",
     "Interrupted",
     "Policy",
     "Run",

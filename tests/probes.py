@@ -103,6 +103,10 @@ class Explosive(Probe):
         super().__init__()
         self.steps = 0
 
+    def start(self) -> float:
+        self.steps = 0
+        return 0.0
+
     def step(self, action):
         self.steps += 1
         self.state = 0.0 if self.steps < 3 else float("inf")

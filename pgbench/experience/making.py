@@ -1,7 +1,10 @@
 """Making one Gymnasium environment, flat and wrapped as policies see it, and checking that it keeps its contract."""
 
 import logging
+import traceback
 import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -15,27 +18,44 @@ from pgbench.plugins import load
 from pgbench.policy import ActionSpace
 
 CHECKED_STEPS = 20
+EXTRAS = ("mujoco", "box2d", "minigrid")
+"""Packages of environments that an extra of the same name installs."""
+FRESH = "env.wrappers=[{wrapper: pgbench:FreshEpisodes}] makes it anew for each episode"
 _checked: set[str] = set()
+_said: set[str] = set()
 
 
 def make_env(env: Env) -> gym.Env:
     """One environment with a flat observation, wrapped as the config says. Raises UserError for an id, keyword or
     space that will not do."""
+    with _warned_once():
+        return _make(env)
+
+
+@contextmanager
+def _warned_once() -> Iterator[None]:
+    """What environments warn of is said once a process, not for each of many copies; and not before a refusal."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+    for one in caught:
+        if str(one.message) not in _said:
+            _said.add(str(one.message))
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+
+
+def _make(env: Env) -> gym.Env:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            _hush_mujoco(env.id)
-            made = gym.make(env.id, disable_env_checker=True, **env.kwargs)
-            for wrapper in env.wrappers:
-                keywords = {key: value for key, value in wrapper.items() if key != "wrapper"}
-                made = load(wrapper["wrapper"], "env.wrappers")(made, **keywords)
+        _hush_mujoco(env.id)
+        made = gym.make(env.id, disable_env_checker=True, **env.kwargs)
+        for wrapper in env.wrappers:
+            keywords = {key: value for key, value in wrapper.items() if key != "wrapper"}
+            made = load(wrapper["wrapper"], "env.wrappers")(made, **keywords)
     except UserError:
         raise
     except Exception as error:  # an environment may refuse in its own words
-        missing = isinstance(error, ImportError | gym.error.DependencyNotInstalled) and "mujoco" in str(error).lower()
-        help_ = "; pip install 'pgbench-rl[mujoco]'" if missing else ""
         with_ = f" with env.kwargs={env.kwargs}" if env.kwargs else ""
-        raise UserError(f"env.id: cannot make '{env.id}'{with_}: {_words(error)}{help_}") from None
+        raise UserError(f"env.id: cannot make '{env.id}'{with_}: {_refusal(env, error)}") from None
     if ActionSpace.of(made.action_space) is None:
         raise UserError(f"env.id: '{env.id}' has action space {made.action_space}; supported are Discrete and Box")
     if not _flattenable(made.observation_space):
@@ -84,62 +104,86 @@ def time_limit(made: gym.Env) -> int | None:
 
 
 def check_env(env: Env) -> None:
-    """Runs an environment's first episode twice, some steps of it, and raises UserError where it breaks Gymnasium's
-    contract: one line that names the environment, the method and what it gave. Once a process and config."""
+    """Plays two episodes of an environment, some steps of each, three times over, and raises UserError where it breaks
+    Gymnasium's contract or they are not the same again, from one seed or as a resume would play them: one line that
+    names the environment, the method and what it gave. Once a process and config."""
     if repr(env) in _checked:
         return
-    first, second = _episode(env), _episode(env)
-    if not _equal(first, second):
+    with _warned_once():
+        first, second, origin = _episodes(env, 0)
+        first_again, second_again, _ = _episodes(env, 0)
+        _, second_elsewhere, _ = _episodes(env, 1, origin)
+    if not _equal(first, first_again):
         raise UserError(
             f"env.id: '{env.id}'.reset(seed=0) does not decide its first episode, so no run could be repeated: call "
             "super().reset(seed=seed) in it and draw all random numbers from self.np_random"
         )
+    if not _equal(second, second_again):
+        raise UserError(
+            f"env.id: '{env.id}'.reset() without a seed does not go on with the generator that reset(seed=0) made, so "
+            f"no run could be repeated: {FRESH}"
+        )
+    if not _equal(second, second_elsewhere):
+        raise UserError(
+            f"env.id: '{env.id}', or a wrapper around it, remembers what it did before an episode, so no run could be "
+            f"resumed as it was: {FRESH}"
+        )
     _checked.add(repr(env))
 
 
-def _episode(env: Env) -> list[Any]:
-    """What the first steps after reset(seed=0) give, as plain numbers."""
-    made: Any = make_env(env)
+def _episodes(env: Env, seed: int, origin: Mapping[str, Any] | None = None) -> tuple[list[Any], list[Any], Any]:
+    """What the first steps of two episodes give, as plain numbers: of the one after reset(seed=seed), and of one after
+    reset() with the generator as it then is, or at `origin`; and that state of it."""
+    made: Any = _make(env)
     name = f"env.id: '{env.id}'"
-    actions = ActionSpace.of(made.action_space)
-    assert actions
-    rng = np.random.default_rng(0)
     try:
-        found = made.unwrapped.reset(seed=0)
+        found = made.unwrapped.reset(seed=seed)
         if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], dict)):
             raise UserError(f"{name}.reset() gave {_short(found)}, expected (observation, info dictionary)")
-        given = made.reset(seed=0)
-        if not isinstance(getattr(made.unwrapped, "np_random", None), np.random.Generator):
-            kind = type(made.unwrapped.np_random).__name__
+        first = _steps(name, made, made.reset(seed=seed)[0])
+        generator = getattr(made.unwrapped, "np_random", None)
+        if not isinstance(generator, np.random.Generator):
+            kind = type(generator).__name__
             raise UserError(
                 f"{name}.np_random is a {kind}, expected numpy's Generator, as super().reset(seed=seed) makes"
             )
-        seen: list[Any] = [_observation(f"{name}.reset()", made, given[0])]
-        for _ in range(CHECKED_STEPS):
-            raw = rng.integers(actions.size, size=1) if actions.discrete else rng.normal(size=(1, actions.size))
-            action = actions.to_env(raw)[0]
-            result = made.step(int(action) if actions.discrete else action)
-            if not (isinstance(result, tuple) and len(result) == 5 and isinstance(result[4], dict)):
-                raise UserError(
-                    f"{name}.step() gave {_short(result)}, expected (observation, reward, terminated, truncated, info)"
-                )
-            obs, reward, *flags, _ = result
-            if np.size(reward) != 1 or np.asarray(reward).dtype.kind not in "biuf":
-                raise UserError(
-                    f"{name}.step() gave the reward {_short(reward)}, expected one number; for a vector of them, e.g. "
-                    "env.wrappers=[{wrapper: mo_gymnasium.wrappers:LinearReward}]"
-                )
-            if any(np.size(flag) != 1 or np.asarray(flag).dtype != bool for flag in flags):
-                raise UserError(f"{name}.step() gave terminated, truncated = {_short(flags)}, expected two booleans")
-            seen += [_observation(f"{name}.step()", made, obs), float(np.asarray(reward).item()), *map(bool, flags)]
-            if any(flags):
-                break
+        if origin is not None:
+            generator.bit_generator.state = origin
+        state = generator.bit_generator.state
+        return first, _steps(name, made, made.reset()[0]), state
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"{name} fails in its first episode: {_words(error)}") from None
+        raise UserError(f"{name} fails in its first episodes: {_words(error)}") from None
     finally:
         made.close()
+
+
+def _steps(name: str, made: Any, obs: Any) -> list[Any]:
+    """What the first steps of an episode give, from its first observation on; checked."""
+    actions = ActionSpace.of(made.action_space)
+    assert actions
+    rng = np.random.default_rng(0)
+    seen: list[Any] = [_observation(f"{name}.reset()", made, obs)]
+    for _ in range(CHECKED_STEPS):
+        raw = rng.integers(actions.size, size=1) if actions.discrete else rng.normal(size=(1, actions.size))
+        action = actions.to_env(raw)[0]
+        result = made.step(int(action) if actions.discrete else action)
+        if not (isinstance(result, tuple) and len(result) == 5 and isinstance(result[4], dict)):
+            raise UserError(
+                f"{name}.step() gave {_short(result)}, expected (observation, reward, terminated, truncated, info)"
+            )
+        obs, reward, *flags, _ = result
+        if np.size(reward) != 1 or np.asarray(reward).dtype.kind not in "biuf":
+            raise UserError(
+                f"{name}.step() gave the reward {_short(reward)}, expected one number; for a vector of them, e.g. "
+                "env.wrappers=[{wrapper: mo_gymnasium.wrappers:LinearReward}]"
+            )
+        if any(np.size(flag) != 1 or np.asarray(flag).dtype != bool for flag in flags):
+            raise UserError(f"{name}.step() gave terminated, truncated = {_short(flags)}, expected two booleans")
+        seen += [_observation(f"{name}.step()", made, obs), float(np.asarray(reward).item()), *map(bool, flags)]
+        if any(flags):
+            break
     return seen
 
 
@@ -166,8 +210,23 @@ def _flattenable(space: spaces.Space) -> bool:
         return False
 
 
+def _refusal(env: Env, error: Exception) -> str:
+    """Why it cannot be made, and what to do where that is known."""
+    if isinstance(error, ModuleNotFoundError | gym.error.DependencyNotInstalled):
+        for extra in EXTRAS:
+            if extra in str(error).lower():
+                return f"{extra} is not installed; pip install 'pgbench-rl[{extra}]'"
+    unknown = isinstance(error, gym.error.NameNotFound | gym.error.NamespaceNotFound) and ":" not in env.id
+    another = "; one of another package is module:id, such as minigrid:MiniGrid-Empty-5x5-v0" if unknown else ""
+    return _words(error).rstrip(".") + another
+
+
 def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    """An exception in one line; where it has no text, where it was raised."""
+    text = " ".join(str(error).split())[:300]
+    if not text and (frames := traceback.extract_tb(error.__traceback__)):
+        text = f"in {frames[-1].name}, line {frames[-1].lineno} of {frames[-1].filename}"
+    return f"{type(error).__name__}: {text}"
 
 
 def _short(value: Any) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from pgbench.config import Env
-from pgbench.experience.making import make_env
+from pgbench.errors import UserError
+from pgbench.experience.making import FRESH, make_env
 from pgbench.policy import ActionSpace
 
 
@@ -19,6 +20,7 @@ class GymEnvs:
 
     def __init__(self, env: Env, n_envs: int, seeds: Sequence[np.random.SeedSequence]):
         self.envs = [make_env(env) for _ in range(len(seeds) * n_envs)]
+        self.id = env.id
         self.n_envs = n_envs
         size = int(np.prod(self.envs[0].observation_space.shape or ()))
         self.obs = np.zeros((len(seeds), n_envs, size), np.float32)
@@ -49,9 +51,8 @@ class GymEnvs:
         if self.actions.discrete:
             todo = todo.tolist()
         for i in np.flatnonzero(live).tolist():
-            self._obs[i], reward_row[i : i + 1], ended, cut, _ = self.envs[i].step(
-                todo[i]
-            )  # a number, or an array of one
+            # A reward may be a number, or an array of one.
+            self._obs[i], reward_row[i : i + 1], ended, cut, _ = self.envs[i].step(todo[i])
             self._actions[i].append(todo[i])
             if ended or cut:
                 terminated_row[i], truncated_row[i] = ended, cut and not ended
@@ -64,6 +65,7 @@ class GymEnvs:
         return {
             "origins": [self._origin[i] for i in mine],
             "actions": [np.array(self._actions[i]) for i in mine],
+            "obs": self.obs[s].copy(),
         }
 
     def load(self, s: int, saved: dict[str, Any]) -> None:
@@ -74,6 +76,11 @@ class GymEnvs:
             self._actions[i] = actions.astype(int).tolist() if self.actions.discrete else list(actions)
             for action in self._actions[i]:
                 self._obs[i] = self.envs[i].step(action)[0]
+        if not np.array_equal(self.obs[s], saved.get("obs", self.obs[s]), equal_nan=True):  # older ones lack them
+            raise UserError(
+                f"env.id: the running episodes of '{self.id}', replayed, lead elsewhere than they did, so this run "
+                f"cannot go on as it was; to train anew, {FRESH}"
+            )
 
     def close(self) -> None:
         for env in self.envs:

@@ -3,6 +3,7 @@ of policy; and their parts, Adam and the critic's fit, against torch.optim and a
 
 from copy import deepcopy
 from dataclasses import fields, replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from pgbench.runs.trainer import Trainer
 
 ENVS = {"categorical": "cartpole", "gaussian": "pendulum"}
 SMALL = {"n_envs": 2, "n_steps": 30, "hidden": (6,), "critic_hidden": (5,), "critic_steps": 4}
+WIDE = {"hidden": (64, 64), "critic_hidden": (64, 64)}
 
 
 def setting(algorithm: str, kind: str, **changes: object) -> Config:
@@ -35,8 +37,7 @@ def setting(algorithm: str, kind: str, **changes: object) -> Config:
     return replace(config, env=replace(config.env, kwargs={"max_episode_steps": 12}))
 
 
-SEEDS = (0, 2)
-"""In one of ten others Adam, in float32, makes whole steps of a few elements whose gradients are rounding noise."""
+SEEDS = range(5)
 
 
 def collect(config: Config, number: int) -> tuple[Learner, Rollout, Rollout]:
@@ -63,60 +64,64 @@ def double(learner: Learner) -> Learner:
     return learner.with_tensors({name: x.double() for name, x in learner.tensors().items()})
 
 
-CASES = [
-    ("reinforce", {}),
-    ("reinforce", {"baseline": "batch_mean", "optimizer": "sgd"}),
-    ("reinforce", {"baseline": "learned", "gamma": 0.9}),
-    ("vpg", {}),
-    ("vpg", {"hidden": (64, 64), "critic_hidden": (64, 64), "activation": "elu", "critic_activation": "relu"}),
-    ("vpg", {"critic_target": "lambda_return", "timeout": "terminal", "gae_lambda": 0.8}),
-    ("npg", {}),
-    ("trpo", {"delta": 0.05}),
-    ("trpo", {"line_search_accept": 0.9, "line_search_shrink": 0.5, "delta": 0.3}),
-]
+CASES = {
+    "reinforce": ("reinforce", {}),
+    "reinforce, batch mean": ("reinforce", {"baseline": "batch_mean", "optimizer": "sgd"}),
+    "reinforce, critic": ("reinforce", {"baseline": "learned", "gamma": 0.9}),
+    "vpg": ("vpg", {}),
+    "vpg, wide": ("vpg", {**WIDE, "activation": "elu", "critic_activation": "relu"}),
+    "vpg, lambda-return": ("vpg", {"critic_target": "lambda_return", "timeout": "terminal", "gae_lambda": 0.8}),
+    "npg": ("npg", {}),
+    "trpo": ("trpo", {"delta": 0.05}),
+    "trpo, backtracks": ("trpo", {"line_search_accept": 0.9, "line_search_shrink": 0.5, "delta": 0.3}),
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("algorithm", "changes"), CASES)
-def test_two_updates_are_the_textbooks_in_float64(
-    algorithm: str, changes: dict[str, object], kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """theta_k+2 and phi_k+2 after Algorithm 1, 2 or 4 (or REINFORCE); conjugate gradient to a residual of 1e-12."""
+@pytest.mark.parametrize("case", CASES)
+def test_two_updates_are_the_textbooks_in_float64(case: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """theta_k+2 and phi_k+2 after Algorithm 1, 2 or 4 (or REINFORCE), of every learner; conjugate gradient to a
+    residual of 1e-12. The textbook standardises by deviation + 1e-8, hence not closer."""
     monkeypatch.setattr(conjugate_gradient, "__defaults__", (1e-24,))
-    assert difference_from_textbook(algorithm, kind, torch.float64, changes) < 1e-8
+    assert max(difference_from_textbook(case, kind, seed, torch.float64) for seed in SEEDS) < 1e-9
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("algorithm", "changes"), CASES)
-def test_two_updates_are_the_textbooks_to_float32(algorithm: str, changes: dict[str, object], kind: str) -> None:
+@pytest.mark.parametrize("case", CASES)
+def test_two_updates_are_the_textbooks_to_float32(case: str, kind: str) -> None:
     """The same as training computes it: in float32, with conjugate gradient that stops at a residual of 1e-5, which
-    systems of condition 15 to 130, as these are, may magnify."""
-    assert difference_from_textbook(algorithm, kind, torch.float32, changes) < 2e-4
+    systems of condition 15 to 130, as these are, may magnify. The median of the learners: a few meet a place where
+    rounding decides, a ReLU's kink, a gradient element of nearly nothing of which Adam makes a whole step, a gradient
+    that nearly cancels, or one backtrack more (of 40 learners at most two a case differ by more than 2e-4)."""
+    assert np.median([difference_from_textbook(case, kind, seed, torch.float32) for seed in SEEDS]) < 5e-5
 
 
-def difference_from_textbook(algorithm: str, kind: str, dtype: torch.dtype, changes: dict[str, object]) -> float:
-    """The largest relative difference, over two seeds, of two updates' steps of policy and critic from the textbook's.
-    The update sees what its algorithm declares to read, the textbook the whole config."""
+@cache
+def by_the_textbook(case: str, kind: str, seed: int) -> tuple[Config, Learner, list[Rollout], textbook.Textbook]:
+    """A learner, two rollouts, and what the textbook makes of them."""
+    algorithm, changes = CASES[case]
     config = setting(algorithm, kind, **changes)
-    update, differences = load_update(config), []
-    for seed in SEEDS:
-        learner, *rollouts = collect(config, seed)
-        assert any(rollout.truncated.any() for rollout in rollouts)
-        start = double(learner)
-        mine, theirs = (
-            start if dtype == torch.float64 else learner,
-            textbook.Textbook(config, start, kind == "categorical"),
-        )
-        for rollout in rollouts:
-            exact = to_float64(rollout)
-            mine, _ = update(mine, exact if dtype == torch.float64 else rollout, config.effective)
-            theirs.update(exact)
-        assert mine.theta.dtype == dtype
-        steps = [(mine.theta - start.theta, theirs.theta.detach() - start.theta)]
-        if config.algorithm.uses_critic:
-            steps.append((mine.phi - start.phi, theirs.phi.detach() - start.phi))
-        differences += [float((own - other).norm() / other.norm()) for own, other in steps]
-    return max(differences)
+    learner, *rollouts = collect(config, seed)
+    assert any(rollout.truncated.any() for rollout in rollouts)
+    theirs = textbook.Textbook(config, double(learner), kind == "categorical")
+    for rollout in rollouts:
+        theirs.update(to_float64(rollout))
+    return config, learner, rollouts, theirs
+
+
+def difference_from_textbook(case: str, kind: str, seed: int, dtype: torch.dtype) -> float:
+    """The relative difference of two updates' steps of policy or critic, whichever is larger, from the textbook's.
+    The update sees what its algorithm declares to read, the textbook the whole config."""
+    config, learner, rollouts, theirs = by_the_textbook(case, kind, seed)
+    start, update = double(learner), load_update(config)
+    mine = start if dtype == torch.float64 else learner
+    for rollout in rollouts:
+        mine, _ = update(mine, to_float64(rollout) if dtype == torch.float64 else rollout, config.effective)
+    assert mine.theta.dtype == dtype
+    steps = [(mine.theta - start.theta, theirs.theta.detach() - start.theta)]
+    if config.algorithm.uses_critic:
+        steps.append((mine.phi - start.phi, theirs.phi.detach() - start.phi))
+    return max(float((own - other).norm() / other.norm()) for own, other in steps)
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(1e-4, 0.1))

@@ -18,7 +18,7 @@ import yaml
 from pgbench.api import load_policy, train
 from pgbench.config import Config
 from pgbench.errors import UserError
-from pgbench.runs import job
+from pgbench.runs import job, provenance
 from pgbench.runs.checkpoint import load_checkpoint, save_checkpoint
 from pgbench.runs.code import NUMBERS, PACKAGE, code
 from pgbench.runs.find import find_runs
@@ -83,6 +83,12 @@ def test_a_run_leaves_what_the_record_module_says(small) -> None:
     assert {"git_commit", "git_dirty", "cpu", "python", "code"} <= made_with.keys()
     status = read_status(directory)
     assert (status["status"], status["env_steps"], status["total_steps"]) == ("done", 1024, 1000)
+
+
+def test_the_build_of_torch_that_runs_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyPI's on Linux is 2.13.0+cu130, its metadata says 2.13.0: what is recorded is torch's own word."""
+    monkeypatch.setattr(torch, "__version__", "9.9.9+cu999")
+    assert provenance.machine.__wrapped__()["libraries"]["torch"] == "9.9.9+cu999"
 
 
 @pytest.mark.parametrize("algorithm", ["reinforce", "vpg", "npg", "trpo"])
