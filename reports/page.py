@@ -76,7 +76,7 @@ def write(
     sentences = {name: drawing.sentence for name, drawing in drawn.items()}
     numbers = tables.summary(data)
     shown = list(tables.shown(data, numbers))
-    note = f"{tables.PROTOCOL} {sources(data.published)}".strip()
+    note = " ".join(filter(None, (tables.PROTOCOL, data.limits, sources(data.published))))
     summary = headline(data, sentences)
     numbers.to_csv(out / "summary.csv", index=False)
     _text(out / "summary.md", _markdown(summary, shown, note))

@@ -26,6 +26,18 @@ class Interval(NamedTuple):
     high: Any
 
 
+UNBOUNDED = Interval(-np.inf, np.inf)
+
+
+def within(ends: Interval, possible: Interval) -> Interval:
+    """The part of an interval that the quantity can be: ends [...] -> ends [...].
+
+    A mean of returns of at most 200 is at most 200, wherever Student's formula ends; what is cut off holds no true
+    value, so that the interval covers as before.
+    """
+    return Interval(np.clip(ends.low, *possible), np.clip(ends.high, *possible))
+
+
 # Summaries: [S, ...] -> [...].
 
 

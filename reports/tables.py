@@ -13,9 +13,7 @@ from reports.statistics import (
     Interval,
     censored_median,
     iqm,
-    iqm_interval,
     mean,
-    mean_interval,
     probability_interval,
     probability_of_improvement,
     steps_interval,
@@ -103,7 +101,7 @@ def _at(group: Group, point: float) -> dict[str, float]:
     returns = group.curves([point])[:, 0] if group.n else np.array([])
     known = int(np.sum(~np.isnan(returns)))
     row: dict[str, float] = {"n": known}
-    for name, statistic, interval in (("mean", mean, mean_interval), ("iqm", iqm, iqm_interval)):
+    for name, statistic, interval in (("mean", mean, group.interval), ("iqm", iqm, group.iqm_interval)):
         ends = interval(returns) if group.n else Interval(np.nan, np.nan)
         row[name] = float(statistic(returns)) if group.n else np.nan
         row[f"{name}_low"], row[f"{name}_high"] = float(ends.low), float(ends.high)
