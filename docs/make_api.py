@@ -3,6 +3,7 @@
 import importlib
 import inspect
 from dataclasses import fields, is_dataclass
+from functools import cached_property
 from typing import Any
 
 INTERFACE = {
@@ -22,6 +23,7 @@ EXTENDING = {
     "pgbench.maths.optimizers": ("Adam",),
     "pgbench.tracking.tracker": ("Run", "Tracker"),
     "reports.figures.drawing": ("Drawing",),
+    "reports.data": ("Data", "Group", "Seed"),
 }
 
 
@@ -33,7 +35,7 @@ def describe(name: str, found: Any) -> list[str]:
     rows = [f"- `{one.name}`" for one in fields(found)] if is_dataclass(found) else []
     for method, member in vars(found).items():
         function = member.__func__ if isinstance(member, classmethod | staticmethod) else member
-        if isinstance(function, property):
+        if isinstance(function, property | cached_property) and not method.startswith("_"):
             rows.append(f"- `{method}`: {first(function)}")
         elif inspect.isfunction(function) and (not method.startswith("_") or method == "__call__") and function.__doc__:
             rows.append(f"- `{method}{signature(function)}`: {first(function)}")

@@ -53,6 +53,7 @@ class Seed:
 
     @property
     def env_steps(self) -> Array:
+        """Environment steps of the seed so far, at each record."""
         return self.table["env_steps"]
 
     @property
@@ -112,6 +113,7 @@ class Group:
 
     @property
     def n(self) -> int:
+        """How many seeds count, S."""
         return len(self.counted)
 
     @property
@@ -221,6 +223,7 @@ class Data:
 
     @cached_property
     def envs(self) -> tuple[str, ...]:
+        """The environments, in the order of the groups."""
         return tuple(dict.fromkeys(group.env for group in self.groups))
 
     def of(self, env: str) -> tuple[Group, ...]:
