@@ -33,12 +33,19 @@ def test_every_room_has_sources(room: str) -> None:
 
 @pytest.mark.parametrize(
     ("room", "forbidden"),
-    [("pgbench", ("sweeps", "reports")), ("sweeps", ("reports", "wandb")), ("reports", ("sweeps", "torch", "wandb"))],
+    [("pgbench", ("sweeps", "reports")), ("sweeps", ("wandb",)), ("reports", ("sweeps", "torch", "wandb"))],
 )
 def test_imports_run_one_way(room: str, forbidden: tuple[str, ...]) -> None:
     for path in sources(room):
         for name in imports(path):
             assert name.split(".")[0] not in forbidden, f"{path} imports {name}"
+
+
+def test_sweeps_know_only_the_statistics_of_reports() -> None:
+    for path in sources("sweeps"):
+        for name in imports(path):
+            if name.split(".")[0] == "reports":
+                assert name.startswith("reports.statistics"), f"{path} imports {name}"
 
 
 def test_reports_knows_only_the_records_of_pgbench() -> None:
