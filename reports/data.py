@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from pgbench.errors import UserError
 from pgbench.runs.find import Directories
 from pgbench.runs.records import EVALUATIONS, EVALUATIONS_FILE
-from reports import naming, possible, text
+from reports import naming, possible, search, text
 from reports.curves import Table
 from reports.load import RecordsWarning, Study, read_files, read_measurements, read_study
 from reports.normalization import Bounds, load_bounds
@@ -220,6 +220,8 @@ class Data:
     seeds: pd.DataFrame = field(default_factory=pd.DataFrame)
     """`load_seeds`' rows"""
     problems: tuple[str, ...] = ()
+    searches: tuple[search.Study, ...] = ()
+    """of directories that are searches; the runs are then those of the confirmation, or else of the trials"""
 
     @cached_property
     def envs(self) -> tuple[str, ...]:
@@ -304,7 +306,8 @@ def load_data(
     track: Callable[[Sequence[Any]], Iterable[Any]] = iter,
 ) -> Data:
     """Reads all runs below the directories. `thresholds` by environment, None for all. Raises UserError."""
-    study = read_study(directories)
+    places, searches = search.split(directories)
+    study = read_study(places)
     tables = study.curves(track)
     groups = _groups(study.seeds, tables)
     data = assemble(groups, thresholds, metric, x, normalize)
@@ -318,6 +321,7 @@ def load_data(
             "evaluations": rows,
             "seeds": study.seeds,
             "problems": tuple(study.problems),
+            "searches": searches,
         }
     )
 

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from pgbench.errors import UserError
 from reports import style
 from reports.data import RETURN, from_frame
-from reports.figures import ARGUMENTS, FIGURES
+from reports.figures import ALL
 
 __all__ = [
     "aggregate_scores",
@@ -86,7 +86,7 @@ def _figure(
     if look not in style.LOOKS:
         raise UserError(f"no look '{look}'; there are {', '.join(style.LOOKS)}")
     with style.applied(style.LOOKS[look]):
-        drawing = {**FIGURES, **ARGUMENTS}[name](from_frame(runs, metric, x))
+        drawing = ALL[name](from_frame(runs, metric, x))
         if drawing is None:
             raise UserError(f"{name}: these runs hold nothing for it (see docs/reports.md for what each figure needs)")
         if note and drawing.note:

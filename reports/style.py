@@ -160,6 +160,11 @@ def ink() -> str:
     return "0.95" if look().dark else "black"
 
 
+def shade(more: bool) -> str:
+    """A colour map that stands out from the background the more, the better a value: more is better, or less is."""
+    return "viridis_r" if more != look().dark else "viridis"
+
+
 def panels(count: int, height: float = 3.6, width: float = 4.6, columns: int = 3) -> tuple[Figure, list[Axes]]:
     """A figure with `count` panels side by side, at most `columns` in a row. No pyplot state is touched.
 

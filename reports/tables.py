@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports import text
+from reports import search, text
 from reports.data import FRACTIONS, Data, Group
 from reports.published import COMPARABLE
 from reports.statistics import (
@@ -109,8 +109,10 @@ def _at(group: Group, point: float) -> dict[str, float]:
 
 
 def shown(data: Data, numbers: pd.DataFrame | None = None) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Titled tables of text: a summary an environment, who beats whom, and published numbers beside ours."""
+    """Titled tables of text: a summary an environment, who beats whom, published numbers beside ours, a search."""
     numbers = summary(data) if numbers is None else numbers
+    if data.searches:
+        yield "Search: what it found, and on fresh seeds", search.table(data.searches)
     for env in data.envs:
         rows = numbers[numbers["env"] == env] if len(numbers) else numbers
         if len(rows):

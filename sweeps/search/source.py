@@ -208,7 +208,8 @@ class StudySource:
         scores = [score(run) for run in ended]
         value = pooled(scores, self.search.statistic)
         if math.isnan(value):
-            return "FAIL", None, {**notes, "message": "a run has not finished an episode"}
+            what = "made an evaluation" if self.search.returns == "evaluations" else "finished an episode"
+            return "FAIL", None, {**notes, "message": f"a run has not {what}"}
         return "COMPLETE", value, {**notes, "scores": scores}
 
     def _confirm(self) -> None:

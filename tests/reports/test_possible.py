@@ -9,7 +9,7 @@ import pytest
 from pgbench.runs.records import METRICS
 from reports import possible, style, tables
 from reports.data import Data, load_data
-from reports.figures import FIGURES
+from reports.figures import ALL
 from reports.normalization import load_bounds
 from reports.statistics import UNBOUNDED, Interval, mean_interval, within
 
@@ -40,12 +40,10 @@ def data(write: Write, tmp_path: Path) -> Data:
 
 @pytest.mark.parametrize("name", ["learning_curves", "final_return", "step_size"])
 def test_no_figure_shows_more_than_a_return_can_be(data: Data, name: str) -> None:
-    from reports.figures import ARGUMENTS
-
     group = data.groups[0]
     assert mean_interval(group.final).high > 200  # Student's formula alone goes beyond
     with style.applied():
-        drawing = {**FIGURES, **ARGUMENTS}[name](data)
+        drawing = ALL[name](data)
     assert drawing is not None
     assert "Intervals end where returns do: CartPole-v0 1 to 200" in drawing.note
     drawn = [line.get_xdata() if name == "final_return" else line.get_ydata() for line in drawing.figure.axes[0].lines]
