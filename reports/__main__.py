@@ -12,6 +12,7 @@ from pgbench.terminal import print_anything
 
 LINES = 10
 """The command prints no more than this."""
+ENDED = ("done", "diverged", "failed")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,16 +24,17 @@ def main(arguments: list[str] | None = None) -> int:
 
         return compare(given[1:])
     options = parser().parse_args(given)
+    watched = options.watch is not None
     try:
-        if options.watch is None:
-            draw(options, given)
-        else:
+        if watched:
             watch(options, given)
+        else:
+            draw(options, given)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 0 if options.watch is not None else 130
+        return 0 if watched else 130
     if options.wandb:
         from reports.share import share
 
@@ -53,7 +55,7 @@ def draw(options: argparse.Namespace, given: Sequence[str]) -> None:
     else:
         lines, files = _draw(options, command)
         remember(options.directories, options.out, mark, lines, files)
-    print("\n".join(lines))
+    print("\n".join(lines), flush=True)
 
 
 def _draw(options: argparse.Namespace, command: str) -> tuple[list[str], list[str]]:
@@ -85,17 +87,28 @@ def _draw(options: argparse.Namespace, command: str) -> tuple[list[str], list[st
 
 
 def watch(options: argparse.Namespace, given: Sequence[str]) -> None:
-    """Draws again whenever the records have changed, until all runs have ended or ctrl-C."""
-    from pgbench.runs.find import find_runs
+    """Draws again whenever the records have changed, until all runs have ended or ctrl-C.
+
+    The last page no longer reloads itself. A search proposes more runs when some have ended: it is watched until
+    ctrl-C.
+    """
+    from pgbench.runs.find import find_runs, roots
+    from pgbench.runs.records import read_status
+    from reports.search import is_search
 
     seen: Any = None
+    seconds, more = options.watch, any(map(is_search, roots(options.directories)))
     while True:
         runs = find_runs(options.directories)
         stamp = [_stamp(run) for run in runs]
         if stamp != seen:
             seen = stamp
+            over = not more and all(read_status(run)["status"] in ENDED for run in runs)
+            options.watch = None if over else seconds
             draw(options, given)
-        time.sleep(options.watch)
+            if over:
+                return
+        time.sleep(seconds)
 
 
 def _stamp(run: Path) -> tuple[Any, ...]:

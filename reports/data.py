@@ -308,6 +308,10 @@ def load_data(
     """Reads all runs below the directories. `thresholds` by environment, None for all. Raises UserError."""
     places, searches = search.split(directories)
     study = read_study(places)
+    names = search.labels(searches)
+    study.seeds["label"] = [
+        names.get(job, old) for job, old in zip(study.seeds["job"], study.seeds["label"], strict=True)
+    ]
     tables = study.curves(track)
     groups = _groups(study.seeds, tables)
     data = assemble(groups, thresholds, metric, x, normalize)

@@ -37,6 +37,8 @@ FIRST = (
 )
 """Figures whose sentences matter most, in this order."""
 SENTENCES = 5
+WIDE = 8.0
+"""Figures of more inches are not put beside another, however wide the screen is."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,7 @@ def _html(
             "image": base64.b64encode((out / f"{name}.png").read_bytes()).decode(),
             "sentences": [line for line in drawing.sentence.split("\n") if line],
             "note": drawing.note,
+            "wide": bool(drawing.figure.get_figwidth() > WIDE),
             "files": [f"{name}.{kind}" for kind in KINDS if (out / f"{name}.{kind}").exists()],
         }
         for name, drawing in drawn.items()

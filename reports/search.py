@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from pgbench.errors import UserError
 from pgbench.runs.find import Directories, roots
 from reports import text
+from reports.naming import algorithm_name
 from reports.statistics import Array, Interval
 
 TABLE, JOURNAL = "search.json", "journal.log"
@@ -97,6 +98,11 @@ class Study:
         return best[0] if best else None
 
 
+def is_search(directory: Path) -> bool:
+    """Whether it is the output_dir of a search, begun or over."""
+    return (directory / JOURNAL).is_file() or (directory / TABLE).is_file()
+
+
 def split(directories: Directories) -> tuple[list[Path], tuple[Study, ...]]:
     """The directories whose runs are drawn, and the studies of those that are searches.
 
@@ -106,7 +112,7 @@ def split(directories: Directories) -> tuple[list[Path], tuple[Study, ...]]:
     found: list[Path] = []
     studies: list[Study] = []
     for root in roots(directories):
-        if (root / JOURNAL).is_file() or (root / TABLE).is_file():
+        if is_search(root):
             studies += load(root)
             parts = [root / part for part in (CONFIRMATION, TRIALS) if (root / part).is_dir()]
             found.append(parts[0] if parts else root)
@@ -163,6 +169,18 @@ def shown(found: Mapping[str, Any]) -> str:
     return text.interval(found["value"], ends(found))
 
 
+def labels(studies: Sequence[Study]) -> dict[str, str]:
+    """The names of confirmed jobs: `NPG, trial 11`, or `NPG, defaults`. None where two searches name two jobs alike."""
+    found: dict[str, str] = {}
+    for study in studies:
+        for row in study.confirmation["candidates"] if study.confirmation else ():
+            what = "defaults" if row["trial"] is None else f"trial {row['trial']}"
+            found |= dict.fromkeys(row["jobs"], f"{algorithm_name(study.algorithm)}, {what}")
+    tasks = max((len(study.told["envs"]) for study in studies), default=1)
+    alike = len(found) > tasks * len(set(found.values()))
+    return {} if alike else found
+
+
 def rows(studies: Sequence[Study]) -> list[dict[str, str]]:
     """The table of a search: a row a study."""
     return [_row(study) for study in studies]
@@ -195,8 +213,8 @@ def _row(study: Study) -> dict[str, str]:
 
 NOTE = (
     "Search: intervals are 95% over fresh seeds (Student's t, Welch's for gains; winsorised for IQM). Optimism: value "
-    "in the search less value on fresh seeds. Choice held out: each fresh seed's score of whoever wins on the others, so "
-    "that no choice has touched it; the gain is its difference from the defaults. Hours: of training processes."
+    "in the search less value on fresh seeds. Choice held out: each fresh seed's score of whoever wins on the others, "
+    "so that no choice has touched it; the gain is its difference from the defaults. Hours: of training processes."
 )
 
 

@@ -100,7 +100,7 @@ def test_an_objective_may_use_evaluations(tmp_path):
     assert subject.objectives[0].evaluated is True
     Study(subject, open_storage(tmp_path))
     (other,) = plan({**file, "evaluation.every": 200}, {}, tmp_path)
-    with pytest.raises(UserError, match="other search.evaluation.every"):
+    with pytest.raises(UserError, match=r"other search\.evaluation\.every"):
         Study(other, open_storage(tmp_path))
 
 
