@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pgbench.errors import UserError
+from pgbench.plugins import look_beside
 from pgbench.terminal import print_anything
 
 LINES = 10
@@ -24,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         return compare(given[1:])
     options = parser().parse_args(given)
+    look_beside(options.config_dir)
     watched = options.watch is not None
     try:
         if watched:
@@ -179,6 +181,9 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="MODULE:NAME",
         help="draw a figure of your own too; repeatable (see docs/reports.md)",
+    )
+    parser.add_argument(
+        "--config-dir", action="append", default=[], metavar="DIR", help="a module of your own is found beside it"
     )
     parser.add_argument(
         "--watch",

@@ -52,7 +52,13 @@ def test_reports_knows_only_the_records_of_pgbench() -> None:
     for path in sources("reports"):
         for name in imports(path):
             if name.split(".")[0] == "pgbench" and name != "pgbench":
-                known = ("pgbench.runs.records", "pgbench.runs.find", "pgbench.terminal", "pgbench.errors")
+                known = (
+                    "pgbench.runs.records",
+                    "pgbench.runs.find",
+                    "pgbench.terminal",
+                    "pgbench.errors",
+                    "pgbench.plugins",
+                )
                 assert name.startswith(known), f"{path} imports {name}"
 
 

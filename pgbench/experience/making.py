@@ -26,27 +26,35 @@ def make_env(env: Env) -> gym.Env:
             warnings.simplefilter("ignore", DeprecationWarning)
             _hush_mujoco(env.id)
             made = gym.make(env.id, disable_env_checker=True, **env.kwargs)
-            for wrapper in env.wrappers:
-                keywords = {key: value for key, value in wrapper.items() if key != "wrapper"}
-                made = load(wrapper["wrapper"], "env.wrappers")(made, **keywords)
-    except UserError:
-        raise
     except Exception as error:  # an environment may refuse in its own words
         missing = isinstance(error, ImportError | gym.error.DependencyNotInstalled) and "mujoco" in str(error).lower()
         help_ = "; pip install 'pgbench-rl[mujoco]'" if missing else ""
         with_ = f" with env.kwargs={env.kwargs}" if env.kwargs else ""
         raise UserError(f"env.id: cannot make '{env.id}'{with_}: {_words(error)}{help_}") from None
+    for wrapper in env.wrappers:
+        keywords = {key: value for key, value in wrapper.items() if key != "wrapper"}
+        around = load(wrapper["wrapper"], "env.wrappers")
+        try:
+            made = around(made, **keywords)
+        except Exception as error:  # its own words
+            with_ = f" with {keywords}" if keywords else ""
+            raise UserError(
+                f"env.wrappers: cannot put '{wrapper['wrapper']}' around '{env.id}'{with_}: {_words(error)}"
+            ) from None
+        if not isinstance(made, gym.Env):
+            raise UserError(f"env.wrappers: '{wrapper['wrapper']}' gives {_short(made)}, expected a gymnasium.Env")
+    name = _name(env)
     if ActionSpace.of(made.action_space) is None:
-        raise UserError(f"env.id: '{env.id}' has action space {made.action_space}; supported are Discrete and Box")
+        raise UserError(f"{name} has action space {made.action_space}; supported are Discrete and Box")
     if not _flattenable(made.observation_space):
         raise UserError(
-            f"env.id: '{env.id}' has observation space {_short(made.observation_space)}, which cannot be flattened; a "
+            f"{name} has observation space {_short(made.observation_space)}, which cannot be flattened; a "
             "wrapper must make numbers of it, e.g. env.wrappers=[{wrapper: minigrid.wrappers:FlatObsWrapper}]"
         )
     if not isinstance(made.observation_space, spaces.Box) or len(made.observation_space.shape) != 1:
         made = gym.wrappers.FlattenObservation(made)
     if not made.observation_space.shape or not made.observation_space.shape[0]:
-        raise UserError(f"env.id: '{env.id}' has an observation without numbers, {made.observation_space}")
+        raise UserError(f"{name} has an observation without numbers, {made.observation_space}")
     if env.append_time:
         if time_limit(made) is None:
             raise UserError(
@@ -91,7 +99,7 @@ def check_env(env: Env) -> None:
     first, second = _episode(env), _episode(env)
     if not _equal(first, second):
         raise UserError(
-            f"env.id: '{env.id}'.reset(seed=0) does not decide its first episode, so no run could be repeated: call "
+            f"{_name(env)}.reset(seed=0) does not decide its first episode, so no run could be repeated: call "
             "super().reset(seed=seed) in it and draw all random numbers from self.np_random"
         )
     _checked.add(repr(env))
@@ -100,19 +108,19 @@ def check_env(env: Env) -> None:
 def _episode(env: Env) -> list[Any]:
     """What the first steps after reset(seed=0) give, as plain numbers."""
     made: Any = make_env(env)
-    name = f"env.id: '{env.id}'"
+    name, bare = _name(env), f"env.id: '{env.id}'"
     actions = ActionSpace.of(made.action_space)
     assert actions
     rng = np.random.default_rng(0)
     try:
         found = made.unwrapped.reset(seed=0)
         if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], dict)):
-            raise UserError(f"{name}.reset() gave {_short(found)}, expected (observation, info dictionary)")
+            raise UserError(f"{bare}.reset() gave {_short(found)}, expected (observation, info dictionary)")
         given = made.reset(seed=0)
         if not isinstance(getattr(made.unwrapped, "np_random", None), np.random.Generator):
             kind = type(made.unwrapped.np_random).__name__
             raise UserError(
-                f"{name}.np_random is a {kind}, expected numpy's Generator, as super().reset(seed=seed) makes"
+                f"{bare}.np_random is a {kind}, expected numpy's Generator, as super().reset(seed=seed) makes"
             )
         seen: list[Any] = [_observation(f"{name}.reset()", made, given[0])]
         for _ in range(CHECKED_STEPS):
@@ -141,6 +149,12 @@ def _episode(env: Env) -> list[Any]:
     finally:
         made.close()
     return seen
+
+
+def _name(env: Env) -> str:
+    """What a mistake is told of: the environment, or the wrappers around it."""
+    wrappers = ", ".join(str(one["wrapper"]) for one in env.wrappers)
+    return f"env.wrappers: {wrappers} around '{env.id}'" if wrappers else f"env.id: '{env.id}'"
 
 
 def _observation(where: str, made: gym.Env, obs: Any) -> np.ndarray:

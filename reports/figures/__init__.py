@@ -4,11 +4,11 @@ To add one here, write its file and name it in FIGURES, SEARCH or ARGUMENTS; `--
 own.
 """
 
-import importlib
 import sys
 from collections.abc import Callable, Sequence
 
 from pgbench.errors import UserError
+from pgbench.plugins import load
 from reports.data import Data
 from reports.figures import (
     diagnostics,
@@ -87,11 +87,7 @@ ALL: dict[str, Draw] = {**SEARCH, **FIGURES, **ARGUMENTS}
 
 def own_figure(name: str) -> tuple[str, Draw]:
     """Another's figure by `module:function`, called as its function. Raises UserError."""
-    module, _, function = name.partition(":")
-    try:
-        draw: Draw = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"--figure {name}: {error}; write module:function, with the module on PYTHONPATH") from None
+    draw: Draw = load(name, "--figure")
     if not callable(draw):
         raise UserError(f"--figure {name}: not a function of reports.data.Data that gives a Drawing")
 
@@ -102,4 +98,4 @@ def own_figure(name: str) -> tuple[str, Draw]:
             print(f"warning: --figure {name}: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
             return None
 
-    return function, guarded
+    return name.partition(":")[2], guarded
