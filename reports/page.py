@@ -168,6 +168,7 @@ def headline(data: Data, sentences: Mapping[str, str]) -> list[str]:
     chosen = [first]
     if data.searches:
         chosen.insert(0, search.headline(data.searches, any(study.confirmation for study in data.searches)))
+        chosen += lines.pop("search_confirmation", [])
     for turn in range(SENTENCES):
         chosen += [mine[turn] for mine in lines.values() if turn < len(mine)]
     return chosen[:SENTENCES]

@@ -214,7 +214,9 @@ def _row(study: Study) -> dict[str, str]:
 NOTE = (
     "Search: intervals are 95% over fresh seeds (Student's t, Welch's for gains; winsorised for IQM). Optimism: value "
     "in the search less value on fresh seeds. Choice held out: each fresh seed's score of whoever wins on the others, "
-    "so that no choice has touched it; the gain is its difference from the defaults. Hours: of training processes."
+    "so that no choice has touched it; the gain is its difference from the defaults. Hours: of training processes. "
+    "Final returns in a search are of a run's last record; other figures compare at equal steps, less than an "
+    "iteration before."
 )
 
 
@@ -223,7 +225,7 @@ def table(studies: Sequence[Study]) -> pd.DataFrame:
     found = rows(studies)
     names = list(dict.fromkeys(key for row in found for key in row if key != "study"))
     columns = {row["study"]: [row.get(name, text.NONE) for name in names] for row in found}
-    return pd.DataFrame({"": names, **columns})
+    return pd.DataFrame({"study": names, **columns})
 
 
 def trials(studies: Sequence[Study]) -> pd.DataFrame:

@@ -68,8 +68,8 @@ def _sentence(study: Study) -> str:
     count = len(found["seeds"])
     best = (
         f"{study.name}: trial {found['best']}, the best in the search with {text.number(found['searched'])}, scores "
-        f"{shown(by_trial[found['best']])} on {count} fresh seeds: the search was {text.number(found['optimism'])} too "
-        "optimistic."
+        f"{shown(by_trial[found['best']])} on {count} fresh seeds: the search was "
+        f"{text.number(abs(found['optimism']))} too {'optimistic' if found['optimism'] >= 0 else 'pessimistic'}."
     )
     if found["winner"] is None:
         return f"{best} On fresh seeds no trial beats the defaults, {shown(found['confirmed'])}."

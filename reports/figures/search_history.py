@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from reports import style, text
 from reports.figures.drawing import Drawing
@@ -40,6 +41,7 @@ def _history(panel: Axes, study: Study) -> None:
     for state, marker in (("pruned", "x"), ("failed", "+")):
         numbers = [trial["number"] for trial in study.trials(state)]
         panel.scatter(numbers, np.full(len(numbers), edge), s=18, marker=marker, color="0.4", lw=0.9)
+    panel.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     panel.set(title=study.name, xlabel="trial", ylabel=study.objective)
 
 

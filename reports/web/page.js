@@ -49,6 +49,7 @@
         const td = make("td");
         if (Array.isArray(cell)) td.append(make("a", { href: encodeURI(cell[1]) }, cell[0]));
         else td.textContent = shown(cell);
+        if (/^[-+–]?[\d.∞]/.test(td.textContent) && td.textContent.length < 26) td.className = "short";
         return td;
       }))));
       note.textContent = rows.length > limit ? `${limit} of ${rows.length} rows` : `${rows.length} row${rows.length === 1 ? "" : "s"}`;

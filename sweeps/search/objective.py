@@ -1,6 +1,6 @@
 """From the records of runs to the value of a trial. Pure functions of arrays, and the readers of a run's curve.
 
-    final_return        y(T), the mean return at the end
+    final_return        the last y there is, at T or less than an iteration later
     area                1/T integral_0^T y(g) dg, the mean height of the learning curve
     steps_to_threshold  min {g: y(g) >= threshold}, over 100 episodes of training; 2 T where it is never reached
 
