@@ -42,7 +42,6 @@ COMMANDS = {
     "sweeps.publish": ("pgbench-publish", "sweeps.publish"),
     "reports": ("pgbench-report", "reports.__main__"),
     "reports compare": ("pgbench-report compare", "reports.compare"),
-    "reports.search": ("", "reports.search"),
 }
 """Those with options of their own: module -> console script, and the module that has its `parser`."""
 MADE = "Made from the code by `python docs/make_reference.py`; a test holds it complete."

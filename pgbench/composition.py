@@ -137,6 +137,14 @@ def _own(overrides: Sequence[Any], config_dirs: Sequence[str]) -> dict[str, str]
     return found
 
 
+def own_algorithms(config_dirs: Sequence[str]) -> dict[str, str]:
+    """The algorithms of one's own directories that come from outside, name -> `module:name`."""
+    look_beside(config_dirs)
+    names = {path.stem for place in config_dirs for path in (Path(place) / "algorithm").glob("*.yaml")}
+    found = {name: _update_of(name, config_dirs) for name in sorted(names)}
+    return {name: spec for name, spec in found.items() if isinstance(spec, str) and not spec.startswith(OURS)}
+
+
 def _update_of(choice: str, config_dirs: Sequence[str]) -> Any:
     for directory in config_dirs:
         path = Path(directory) / "algorithm" / f"{choice}.yaml"

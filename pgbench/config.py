@@ -11,10 +11,12 @@ ever, and old hashes stay.
 import dataclasses
 import difflib
 import hashlib
+import inspect
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -69,6 +71,11 @@ CRITIC = (
 )
 SCHEDULED = ("learning_rate", "delta", "critic_learning_rate")
 OURS = "pgbench.algorithms."
+
+
+class NotDeclared(UserError, AttributeError):
+    """An algorithm reads a hyperparameter that is not there for it."""
+
 
 _strict = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
@@ -182,8 +189,9 @@ class Hyperparameters:
         if own is not None and not name.startswith("__") and hasattr(own, name):
             return getattr(own, name)
         if name in Hyperparameters.__dataclass_fields__:
-            raise AttributeError(f"hyperparameters.{name} is read but not declared: add it to algorithm.reads")
-        raise AttributeError(f"no hyperparameter is called {name!r}")
+            raise NotDeclared(f"hyperparameters.{name} is read but not declared: add it to algorithm.reads")
+        known = [*Hyperparameters.__dataclass_fields__, *(vars(own) if own is not None else ())]
+        raise NotDeclared(f"no hyperparameter is called '{name}'{nearest(name, known)}")
 
 
 for _name in Hyperparameters.__dataclass_fields__.keys() & vars(Hyperparameters).keys():
@@ -392,6 +400,11 @@ def own_keys(update: str) -> dict[str, str]:
     return {f"hyperparameters.{name}": one.get("description", "") for name, one in described.items()}
 
 
+def own_defaults(update: str) -> dict[str, Any]:
+    """The defaults of these hyperparameters, of those that have one."""
+    return {f"hyperparameters.{name}": value for name, value in _defaults(own_schema(update))}
+
+
 def own_schema(update: str) -> Any:
     """The dataclass `Hyperparameters` of a module; None for ours or where there is none. Raises UserError."""
     if update.startswith(OURS):
@@ -403,6 +416,20 @@ def own_schema(update: str) -> Any:
     if not dataclasses.is_dataclass(schema):
         raise UserError(f"algorithm.update: {module.__name__}.Hyperparameters must be a dataclass")
     checked: Any = schema
+    typed = inspect.get_annotations(checked)
+    untyped = [
+        name
+        for name, value in vars(schema).items()
+        if not name.startswith("_")
+        and name not in typed
+        and not callable(value)
+        and not isinstance(value, property | classmethod | staticmethod | cached_property)
+    ]
+    if untyped:
+        raise UserError(
+            f"algorithm.update: {module.__name__}.Hyperparameters.{untyped[0]} has no type, so that it would be no "
+            f"hyperparameter: write `{untyped[0]}: {type(vars(schema)[untyped[0]]).__name__} = ...`"
+        )
     checked.__pydantic_config__ = _strict  # as ours are checked and described
     return checked
 

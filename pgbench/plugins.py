@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,8 +15,8 @@ from pgbench.errors import UserError
 def load(spec: str, key: str) -> Any:
     """What `module:name` names. Raises UserError, which names the config key, where there is no such thing.
 
-    The module is imported as Python does: from the working directory, an installed package, PYTHONPATH, or beside a
-    `--config-dir`.
+    The module is imported as Python does: from the working directory, an installed package, PYTHONPATH; or from the
+    directory that holds a `--config-dir`.
     """
     name = spec.partition(":")[2]
     module = load_module(spec, key)
@@ -45,11 +46,11 @@ def load_module(spec: str, key: str) -> ModuleType:
 
 
 def look_beside(config_dirs: Iterable[str]) -> None:
-    """Lets modules be imported that lie beside a directory of configs, `ppo/ppo.py` beside `ppo/conf`."""
-    for directory in config_dirs:
-        parent = str(Path(directory).resolve().parent)
-        if parent not in sys.path:
-            sys.path.append(parent)
+    """Lets modules be imported that lie beside a directory of configs, `ppo/ppo.py` beside `ppo/conf`, and those in the
+    working directory, where an installed command does not look by itself."""
+    for directory in (os.getcwd(), *(str(Path(one).resolve().parent) for one in config_dirs)):
+        if directory not in sys.path:
+            sys.path.append(directory)
 
 
 def source(module: str) -> bytes:

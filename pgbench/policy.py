@@ -65,8 +65,9 @@ def policy_network(hp: Hyperparameters, obs_size: int, actions: ActionSpace) -> 
     free = 0 if actions.discrete else actions.size
     if hp.network == "mlp":
         return MLP((obs_size, *hp.hidden, actions.size), hp.activation, free, 0.01, hp.log_std_init)
-    return _module(
-        hp.network, {"obs_size": obs_size, "outputs": actions.size, **hp.network_kwargs}, free, hp.log_std_init
+    kwargs = {"obs_size": obs_size, "outputs": actions.size, **hp.network_kwargs}
+    return fitting(
+        _module(hp.network, kwargs, free, hp.log_std_init), obs_size, actions.size, "hyperparameters.network"
     )
 
 
@@ -74,7 +75,25 @@ def critic_network(hp: Hyperparameters, obs_size: int) -> Network:
     """A critic's network. Raises UserError."""
     if hp.critic_network == "mlp":
         return MLP((obs_size, *hp.critic_hidden, 1), hp.critic_activation)
-    return _module(hp.critic_network, {"obs_size": obs_size, "outputs": 1, **hp.critic_network_kwargs})
+    made = _module(hp.critic_network, {"obs_size": obs_size, "outputs": 1, **hp.critic_network_kwargs})
+    return fitting(made, obs_size, 1, "hyperparameters.critic_network")
+
+
+def fitting(network: ModuleNetwork, obs_size: int, outputs: int, key: str) -> ModuleNetwork:
+    """The network, tried on a batch of two observations. Raises UserError where it does not give [2, outputs]."""
+    name = f"{key}: '{network.origin['name']}'"
+    try:
+        with torch.no_grad():
+            y = network.module(torch.zeros(2, obs_size))
+    except Exception as error:  # its own code
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise UserError(f"{name} fails on a batch [2, {obs_size}] of observations: {reason}") from None
+    if not isinstance(y, Tensor) or y.shape != (2, outputs) or y.dtype != torch.float32:
+        what = f"{list(y.shape)} of {y.dtype}" if isinstance(y, Tensor) else type(y).__name__
+        raise UserError(
+            f"{name} gives {what} for a batch [2, {obs_size}] of observations, expected [2, {outputs}] of torch.float32"
+        )
+    return network
 
 
 def make_distribution(actions: ActionSpace) -> Distribution:

@@ -13,6 +13,14 @@ def print_anything() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def show(text: str) -> None:
+    """Prints a long text; a reader that has seen enough (`| head`) may close its end."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at its end, too
+
+
 def typed(text: str) -> str:
     """An argument whose bytes the locale could not read, as the UTF-8 that it is."""
     try:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from pgbench.errors import UserError
+from pgbench.plugins import look_beside
 from pgbench.terminal import print_anything
 
 LINES = 10
 """The command prints no more than this."""
+ENDED = ("done", "diverged", "failed")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,16 +29,18 @@ def main(arguments: list[str] | None = None) -> int:
 
         return compact(given[1:])
     options = parser().parse_args(given)
+    look_beside(options.config_dir)
+    watched = options.watch is not None
     try:
-        if options.watch is None:
-            draw(options, given)
-        else:
+        if watched:
             watch(options, given)
+        else:
+            draw(options, given)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 0 if options.watch is not None else 130
+        return 0 if watched else 130
     if options.wandb:
         from reports.share import share
 
@@ -57,7 +61,7 @@ def draw(options: argparse.Namespace, given: Sequence[str]) -> None:
     else:
         lines, files = _draw(options, command)
         remember(options.directories, options.out, mark, lines, files)
-    print("\n".join(lines))
+    print("\n".join(lines), flush=True)
 
 
 def _draw(options: argparse.Namespace, command: str) -> tuple[list[str], list[str]]:
@@ -89,17 +93,28 @@ def _draw(options: argparse.Namespace, command: str) -> tuple[list[str], list[st
 
 
 def watch(options: argparse.Namespace, given: Sequence[str]) -> None:
-    """Draws again whenever the records have changed, until all runs have ended or ctrl-C."""
-    from pgbench.runs.find import find_runs
+    """Draws again whenever the records have changed, until all runs have ended or ctrl-C.
+
+    The last page no longer reloads itself. A search proposes more runs when some have ended: it is watched until
+    ctrl-C.
+    """
+    from pgbench.runs.find import find_runs, roots
+    from pgbench.runs.records import read_status
+    from reports.search import is_search
 
     seen: Any = None
+    seconds, more = options.watch, any(map(is_search, roots(options.directories)))
     while True:
         runs = find_runs(options.directories)
         stamp = [_stamp(run) for run in runs]
         if stamp != seen:
             seen = stamp
+            over = not more and all(read_status(run)["status"] in ENDED for run in runs)
+            options.watch = None if over else seconds
             draw(options, given)
-        time.sleep(options.watch)
+            if over:
+                return
+        time.sleep(seconds)
 
 
 def _stamp(run: Path) -> tuple[Any, ...]:
@@ -171,6 +186,9 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="MODULE:NAME",
         help="draw a figure of your own too; repeatable (see docs/howto/reports.md)",
+    )
+    parser.add_argument(
+        "--config-dir", action="append", default=[], metavar="DIR", help="a module of your own is found beside it"
     )
     parser.add_argument(
         "--watch",

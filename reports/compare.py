@@ -44,7 +44,7 @@ def compare(a: str, b: str) -> tuple[list[Difference], list[str]]:
     largest step both have come to.
     """
     from reports.data import load_data
-    from reports.statistics import difference_interval, mean
+    from reports.statistics import mean
 
     ours, theirs = load_data(a), load_data(b)
     before, after = (_by_setting(one.groups, other.groups) for one, other in ((ours, theirs), (theirs, ours)))
@@ -59,7 +59,7 @@ def compare(a: str, b: str) -> tuple[list[Difference], list[str]]:
         one, two = before[key], after[key]
         point = min(one.end, two.end)
         x, y = one.curves([point])[:, 0], two.curves([point])[:, 0]
-        low, high = difference_interval(y, x, level)
+        low, high = two.lead(one, level, point)
         bounds = ours.bounds.get(one.env)
         scale = abs(bounds.reference - bounds.random) if bounds else abs(float(mean(x)))
         numbers = (float(mean(x)), float(mean(y)), float(mean(y) - mean(x)), float(low), float(high), scale)

@@ -1,8 +1,8 @@
 """What figures and tables are drawn from: the records by job, thresholds and published numbers."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,24 @@ from numpy.typing import ArrayLike
 from pgbench.errors import UserError
 from pgbench.runs.find import Directories
 from pgbench.runs.records import EVALUATIONS, EVALUATIONS_FILE
-from reports import naming
+from reports import naming, possible, search, text
 from reports.curves import Table
 from reports.load import RecordsWarning, Study, read_files, read_measurements, read_study
 from reports.normalization import Bounds, load_bounds
 from reports.published import Published, load_published
-from reports.statistics import Array, align, average, best, steps_to_threshold
+from reports.statistics import (
+    UNBOUNDED,
+    Array,
+    Interval,
+    align,
+    average,
+    best,
+    difference_interval,
+    iqm_interval,
+    mean_interval,
+    steps_to_threshold,
+    within,
+)
 from reports.thresholds import threshold
 
 WINDOW = 100
@@ -41,6 +53,7 @@ class Seed:
 
     @property
     def env_steps(self) -> Array:
+        """Environment steps of the seed so far, at each record."""
         return self.table["env_steps"]
 
     @property
@@ -90,6 +103,8 @@ class Group:
     seeds: tuple[Seed, ...]
     left_out: tuple[tuple[int, str], ...] = ()
     """Seeds that do not count, and why."""
+    returns: Interval = UNBOUNDED
+    """The least and the most return that an episode can have."""
 
     @cached_property
     def counted(self) -> tuple[Seed, ...]:
@@ -98,6 +113,7 @@ class Group:
 
     @property
     def n(self) -> int:
+        """How many seeds count, S."""
         return len(self.counted)
 
     @property
@@ -137,6 +153,23 @@ class Group:
     def final(self) -> Array:
         """The seeds' returns at `end`, [S]."""
         return self.curves([self.end])[:, 0]
+
+    def interval(self, values: ArrayLike, metric: str = RETURN) -> Interval:
+        """95% interval of the mean over seeds, as far as the metric can be so: [S, ...] -> ends [...]."""
+        return within(mean_interval(values), self._possible(metric))
+
+    def iqm_interval(self, values: ArrayLike) -> Interval:
+        """The same of the interquartile mean of returns."""
+        return within(iqm_interval(values), self._possible(RETURN))
+
+    def _possible(self, metric: str) -> Interval:
+        return self.returns if metric == RETURN else possible.METRICS.get(metric, UNBOUNDED)
+
+    def lead(self, other: "Group", level: float = 0.95, at: float | None = None) -> Interval:
+        """Interval of this mean return less the other's, at the end or at one step, as far as returns can lie apart."""
+        ours, theirs = (one.final if at is None else one.curves([at])[:, 0] for one in (self, other))
+        (least, most), (low, high) = self.returns, other.returns
+        return within(difference_interval(ours, theirs, level), Interval(least - high, most - low))
 
     @cached_property
     def score(self) -> float:
@@ -187,9 +220,12 @@ class Data:
     seeds: pd.DataFrame = field(default_factory=pd.DataFrame)
     """`load_seeds`' rows"""
     problems: tuple[str, ...] = ()
+    searches: tuple[search.Study, ...] = ()
+    """of directories that are searches; the runs are then those of the confirmation, or else of the trials"""
 
     @cached_property
     def envs(self) -> tuple[str, ...]:
+        """The environments, in the order of the groups."""
         return tuple(dict.fromkeys(group.env for group in self.groups))
 
     def of(self, env: str) -> tuple[Group, ...]:
@@ -199,6 +235,20 @@ class Data:
     def horizon(self, env: str) -> float:
         """The longest any group of the environment has come, environment steps."""
         return max((group.end for group in self.of(env) if group.n), default=np.nan)
+
+    @property
+    def limits(self) -> str:
+        """For captions: where intervals are cut since no return lies beyond; empty where nothing is known."""
+        known = {g.env: g.returns for g in self.groups if g.returns != UNBOUNDED}
+        parts = [f"{env} {' to '.join(text.number(end) for end in ends)}" for env, ends in known.items()]
+        return f"Intervals end where returns do: {'; '.join(parts)}." if parts else ""
+
+    def rivals(self) -> Iterator[tuple[Group, ...]]:
+        """The groups of one algorithm in one environment that came to its horizon, of each in turn."""
+        for env in self.envs:
+            complete = self.complete(env)
+            for name in dict.fromkeys(group.algorithm for group in complete):
+                yield tuple(group for group in complete if group.algorithm == name)
 
     def complete(self, env: str) -> tuple[Group, ...]:
         """The environment's groups that came to its horizon: only these are compared with each other."""
@@ -256,7 +306,12 @@ def load_data(
     track: Callable[[Sequence[Any]], Iterable[Any]] = iter,
 ) -> Data:
     """Reads all runs below the directories. `thresholds` by environment, None for all. Raises UserError."""
-    study = read_study(directories)
+    places, searches = search.split(directories)
+    study = read_study(places)
+    names = search.labels(searches)
+    study.seeds["label"] = [
+        names.get(job, old) for job, old in zip(study.seeds["job"], study.seeds["label"], strict=True)
+    ]
     tables = study.curves(track)
     groups = _groups(study.seeds, tables)
     data = assemble(groups, thresholds, metric, x, normalize)
@@ -270,6 +325,7 @@ def load_data(
             "evaluations": rows,
             "seeds": study.seeds,
             "problems": tuple(study.problems),
+            "searches": searches,
         }
     )
 
@@ -285,7 +341,7 @@ def assemble(
     envs = dict.fromkeys(group.env for group in groups)
     bounds = {**load_bounds(), **(load_bounds(normalize) if normalize else {})}
     data = Data(
-        groups=groups,
+        groups=tuple(replace(one, returns=possible.returns(one.config, bounds.get(one.env))) for one in groups),
         thresholds={env: threshold(env, thresholds or {}) for env in envs},
         bounds={env: bounds[env] for env in envs if env in bounds},
         metric=metric,
@@ -377,12 +433,12 @@ def settings(groups: Sequence[Group]) -> str:
     """What the groups of a panel share, for its title: the values' name, and what the environment changes."""
     names = list(dict.fromkeys(group.hyperparameters for group in groups))
     parts = [", ".join(names) if len(names) <= 3 else f"{len(names)} settings"]
-    for key, usual, text in (
+    for key, usual, words in (
         ("env.append_time", False, "time appended"),
         ("env.timeout", "bootstrap", "time-outs terminal"),
     ):
         if groups and all(group.config.get(key, usual) != usual for group in groups):
-            parts.append(text)
+            parts.append(words)
     return "; ".join(filter(None, parts))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reports import naming, style
+from reports import naming, possible, style
 from reports.data import RETURN, Data, Group
 from reports.figures.diagnostics import USUAL
 from reports.statistics import align, student
@@ -57,6 +57,12 @@ def explorer(data: Data, out: Path) -> dict[str, Any]:
             "counted": [int(seed in groups[place].counted) for place, seed in runs],
         },
         "thresholds": {env: level for env, level in data.thresholds.items() if level is not None},
+        "possible": {
+            metric: [end if np.isfinite(end) else None for end in possible.METRICS[metric]]
+            for metric in metrics
+            if metric in possible.METRICS
+        },
+        "returns": RETURN,
         "student": [round(float(student(0.95, k)), 5) for k in range(1, 200)],
         "points": points,
         "curves": curves,
@@ -86,6 +92,7 @@ def _job(group: Group, data: Data, keys: Sequence[str]) -> dict[str, Any]:
         "note": group.note,
         "score": None if np.isnan(group.score) else round(group.score, 4),
         "values": {key: _plain(group.config[key]) for key in keys if key in group.config},
+        "returns": [end if np.isfinite(end) else None for end in group.returns],
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from pgbench.runs.find import Directories, find_runs, roots
 from reports.curves import CACHE
 from reports.manifest import LIBRARIES
+from reports.search import TABLE
 
 DRAWN = "drawn.json"
 KEPT = 20
@@ -21,6 +22,9 @@ def fingerprint(directories: Directories, command: str) -> str:
 
     digest = sha256(json.dumps([command, [version(name) for name in LIBRARIES]]).encode())
     here = Path(__file__).parent
+    for table in [root / TABLE for root in roots(directories)]:
+        if table.exists():
+            digest.update(table.read_bytes())
     for folder in [*find_runs(directories), here, here / "figures", here / "web"]:
         with os.scandir(folder) as entries:
             files = sorted((e.name, s.st_size, s.st_mtime_ns) for e in entries if e.is_file() and (s := e.stat()))

@@ -31,6 +31,7 @@ def manifest(data: Data, command: str, **figure: Any) -> dict[str, Any]:
         "used": {group.job: ranges(seed.seed for seed in group.counted) for group in data.groups if group.n},
         "left_out": {group.job: {str(s): why for s, why in group.left_out} for group in data.groups if group.left_out},
         "not_read": list(data.problems),
+        **({"searches": [study.name for study in data.searches]} if data.searches else {}),
         "written_by": writers(data),
         "drawn_by": {
             "pgbench": pgbench.__version__,

@@ -1,4 +1,4 @@
-"""Bounds that make returns of different tasks comparable: a random policy scores 0, the reference 1."""
+"""Bounds of returns by task: those that count as 0 and 1, so that tasks can be compared, and the possible ones."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -16,11 +16,13 @@ BOUNDS = Path(__file__).with_name("normalization.yaml")
 
 
 class Bounds(NamedTuple):
-    """A task's returns that count as 0 and 1, and where they come from."""
+    """A task's returns that count as 0 and 1, and where they come from; the least and the most that can be."""
 
     random: float
     reference: float
     source: str = "given"
+    least: float = -np.inf
+    most: float = np.inf
 
     def score(self, returns: ArrayLike) -> Array:
         """(return - random) / (reference - random), of the same shape."""
@@ -33,7 +35,10 @@ def load_bounds(file: Path = BOUNDS) -> Mapping[str, Bounds]:
     try:
         rows = yaml.safe_load(file.read_text(encoding="utf-8"))
         found = {str(env): Bounds(**row) for env, row in rows.items()}
-        if any(one.random == one.reference or not np.isfinite(one[:2]).all() for one in found.values()):
+        if any(
+            one.random == one.reference or not np.isfinite(one[:2]).all() or not one.least < one.most
+            for one in found.values()
+        ):
             raise ValueError
         return found
     except OSError as error:

@@ -14,16 +14,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pgbench.errors import UserError
-from reports import naming, style, tables, text
+from reports import naming, search, style, tables, text
 from reports.data import Data, varying
 from reports.explorer import explorer, link
-from reports.figures import ARGUMENTS, FIGURES, Draw
+from reports.figures import ALL, Draw
 from reports.figures.drawing import Drawing
 from reports.manifest import embedded, encode, manifest, writers
 from reports.published import sources
 
 KINDS = ("png", "pdf", "svg", "csv", "json")
 FIRST = (
+    "search_confirmation",
     "aggregate_scores",
     "final_return",
     "ranking",
@@ -36,6 +37,8 @@ FIRST = (
 )
 """Figures whose sentences matter most, in this order."""
 SENTENCES = 5
+WIDE = 8.0
+"""Figures of more inches are not put beside another, however wide the screen is."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,9 @@ def write(
     sentences = {name: drawing.sentence for name, drawing in drawn.items()}
     numbers = tables.summary(data)
     shown = list(tables.shown(data, numbers))
-    note = f"{tables.PROTOCOL} {sources(data.published)}".strip()
+    note = " ".join(
+        filter(None, (tables.PROTOCOL, data.limits, search.NOTE if data.searches else "", sources(data.published)))
+    )
     summary = headline(data, sentences)
     numbers.to_csv(out / "summary.csv", index=False)
     _text(out / "summary.md", _markdown(summary, shown, note))
@@ -99,7 +104,7 @@ def _text(path: Path, words: str) -> None:
 
 def _earlier(out: Path) -> set[str]:
     """The files an earlier report has left here."""
-    names = {f"{name}.{kind}" for name in {**FIGURES, **ARGUMENTS} for kind in KINDS}
+    names = {f"{name}.{kind}" for name in ALL for kind in KINDS}
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         names |= set(json.loads((out / "manifest.json").read_text(encoding="utf-8"))["files"])
     return {name for name in names if "/" not in name and "\\" not in name} - {"index.html"}
@@ -110,7 +115,7 @@ def _draw(
 ) -> dict[str, Drawing]:
     drawn = {}
     with style.applied(options.look):
-        for name, draw in track([*FIGURES.items(), *ARGUMENTS.items(), *options.own.items()]):
+        for name, draw in track([*ALL.items(), *options.own.items()]):
             drawing = draw(data)
             if drawing is None:
                 for kind in KINDS:
@@ -161,6 +166,9 @@ def headline(data: Data, sentences: Mapping[str, str]) -> list[str]:
     )
     lines = {name: [line for line in sentences[name].split("\n") if line] for name in FIRST if name in sentences}
     chosen = [first]
+    if data.searches:
+        chosen.insert(0, search.headline(data.searches, any(study.confirmation for study in data.searches)))
+        chosen += lines.pop("search_confirmation", [])
     for turn in range(SENTENCES):
         chosen += [mine[turn] for mine in lines.values() if turn < len(mine)]
     return chosen[:SENTENCES]
@@ -193,6 +201,7 @@ def _html(
             "image": base64.b64encode((out / f"{name}.png").read_bytes()).decode(),
             "sentences": [line for line in drawing.sentence.split("\n") if line],
             "note": drawing.note,
+            "wide": bool(drawing.figure.get_figwidth() > WIDE),
             "files": [f"{name}.{kind}" for kind in KINDS if (out / f"{name}.{kind}").exists()],
         }
         for name, drawing in drawn.items()
@@ -200,7 +209,7 @@ def _html(
     return template.render(
         summary=summary,
         figures=figures,
-        tables=[{"title": title, "data": _json(_table(table))} for title, table in shown],
+        tables=[{"title": title, "data": _json(_table(table))} for title, table in [*shown, *_trials(data)]],
         runs=_json(_table(_runs(data, out), links="directory")),
         failures=_failures(data, out),
         settings=_json(_table(_settings(data))),
@@ -270,6 +279,10 @@ def _failures(data: Data, out: Path, most: int = 50) -> list[dict[str, str]]:
                 {"name": name, "status": row["status"], "message": row["message"] or "see error.txt", "where": where}
             )
     return found[:most]
+
+
+def _trials(data: Data) -> list[tuple[str, pd.DataFrame]]:
+    return [("Search: every trial", search.trials(data.searches))] if data.searches else []
 
 
 def _settings(data: Data) -> pd.DataFrame:

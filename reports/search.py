@@ -1,27 +1,24 @@
-"""python -m reports.search DIR --out FIGURES: figures and a table of a search, from its search.json.
+"""A search as reports see it: its search.json, which `python -m sweeps` writes (docs/howto/search.md says of what)."""
 
-The file is written by `python -m sweeps`; docs/howto/search.md says what it holds.
-"""
-
-import argparse
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from pgbench.errors import UserError
-from pgbench.terminal import print_anything
+from pgbench.runs.find import Directories, roots
 from reports import text
+from reports.naming import algorithm_name
 from reports.statistics import Array, Interval
 
-TABLE = "search.json"
+TABLE, JOURNAL = "search.json", "journal.log"
+TRIALS, CONFIRMATION = "trials", "confirmation"
 OBJECTIVES = {
     "final_return": "return at the end",
     "area": "mean return along training",
@@ -73,9 +70,9 @@ class Study:
     def objective(self) -> str:
         """What a value is, for an axis."""
         scale = " (normalised)" if self.told["tasks"] else ""
-        return (
-            f"{OBJECTIVES[self.told['objective']]}{scale}, {self.told['statistic']} of {len(self.told['seeds'])} seeds"
-        )
+        whose = " of evaluations" if self.told.get("returns") == "evaluations" else ""
+        name = OBJECTIVES[self.told["objective"]]
+        return f"{name}{whose}{scale}, {self.told['statistic']} of {len(self.told['seeds'])} seeds"
 
     @property
     def sign(self) -> int:
@@ -101,20 +98,42 @@ class Study:
         return best[0] if best else None
 
 
+def is_search(directory: Path) -> bool:
+    """Whether it is the output_dir of a search, begun or over."""
+    return (directory / JOURNAL).is_file() or (directory / TABLE).is_file()
+
+
+def split(directories: Directories) -> tuple[list[Path], tuple[Study, ...]]:
+    """The directories whose runs are drawn, and the studies of those that are searches.
+
+    Of a search these are the runs of its confirmation, or before there are any, of its trials: tuning seeds and fresh
+    ones are never pooled.
+    """
+    found: list[Path] = []
+    studies: list[Study] = []
+    for root in roots(directories):
+        if is_search(root):
+            studies += load(root)
+            parts = [root / part for part in (CONFIRMATION, TRIALS) if (root / part).is_dir()]
+            found.append(parts[0] if parts else root)
+        else:
+            found.append(root)
+    return found, tuple(studies)
+
+
 def load(directory: Path) -> list[Study]:
-    """The studies of a search with at least one trial done. Raises UserError where there are none."""
+    """The studies of a search with at least one trial done; none before it has ended or paused. Raises UserError."""
     path = directory / TABLE
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        told = json.loads(path.read_text(encoding="utf-8"))["studies"]
+        studies = [_study(each) for each in told]
     except FileNotFoundError:
+        return []
+    except (ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{directory}: no {TABLE} there; give the output_dir of a search that has ended or paused"
+            f"{path}: damaged ({error!r}); re-run the command of the search, which writes it anew"
         ) from None
-    studies = [_study(told) for told in content["studies"]]
-    studies = [study for study in studies if study.trials("done")]
-    if not studies:
-        raise UserError(f"{path}: no trial is done yet")
-    return studies
+    return [study for study in studies if study.trials("done")]
 
 
 def _study(told: Mapping[str, Any]) -> Study:
@@ -150,6 +169,18 @@ def shown(found: Mapping[str, Any]) -> str:
     return text.interval(found["value"], ends(found))
 
 
+def labels(studies: Sequence[Study]) -> dict[str, str]:
+    """The names of confirmed jobs: `NPG, trial 11`, or `NPG, defaults`. None where two searches name two jobs alike."""
+    found: dict[str, str] = {}
+    for study in studies:
+        for row in study.confirmation["candidates"] if study.confirmation else ():
+            what = "defaults" if row["trial"] is None else f"trial {row['trial']}"
+            found |= dict.fromkeys(row["jobs"], f"{algorithm_name(study.algorithm)}, {what}")
+    tasks = max((len(study.told["envs"]) for study in studies), default=1)
+    alike = len(found) > tasks * len(set(found.values()))
+    return {} if alike else found
+
+
 def rows(studies: Sequence[Study]) -> list[dict[str, str]]:
     """The table of a search: a row a study."""
     return [_row(study) for study in studies]
@@ -181,81 +212,40 @@ def _row(study: Study) -> dict[str, str]:
 
 
 NOTE = (
-    "Intervals: 95% bootstrap over fresh seeds. Optimism: value in the search less value on fresh seeds. Choice held "
-    "out: each fresh seed's score of whoever wins on the others, so that no choice has touched it; the gain is its "
-    "difference from the defaults. Hours: of training processes."
+    "Search: intervals are 95% over fresh seeds (Student's t, Welch's for gains; winsorised for IQM). Optimism: value "
+    "in the search less value on fresh seeds. Choice held out: each fresh seed's score of whoever wins on the others, "
+    "so that no choice has touched it; the gain is its difference from the defaults. Hours: of training processes. "
+    "Final returns in a search are of a run's last record; other figures compare at equal steps, less than an "
+    "iteration before."
 )
 
 
-def write(directory: Path, out: Path) -> dict[str, str]:
-    """Writes the figures as PNG and PDF, search.md and search.html; gives each figure's sentence. Raises UserError."""
-    from reports import style
-    from reports.figures.search import SEARCH
-
-    studies, sentences = load(directory), {}
-    out.mkdir(parents=True, exist_ok=True)
-    with style.applied():
-        for name, draw in SEARCH.items():
-            drawing, png, pdf = draw(studies), out / f"{name}.png", out / f"{name}.pdf"
-            if drawing is None:  # nor may one of an earlier report stay
-                png.unlink(missing_ok=True)
-                pdf.unlink(missing_ok=True)
-                continue
-            drawing.figure.savefig(png, bbox_inches="tight")
-            drawing.figure.savefig(pdf, bbox_inches="tight", metadata={"CreationDate": None})
-            sentences[name] = drawing.sentence
-    table = rows(studies)
-    (out / "search.md").write_text(markdown(table, sentences), encoding="utf-8")
-    (out / "search.html").write_text(section(table, sentences), encoding="utf-8")
-    return sentences
+def table(studies: Sequence[Study]) -> pd.DataFrame:
+    """The same turned for people: a column a study."""
+    found = rows(studies)
+    names = list(dict.fromkeys(key for row in found for key in row if key != "study"))
+    columns = {row["study"]: [row.get(name, text.NONE) for name in names] for row in found}
+    return pd.DataFrame({"study": names, **columns})
 
 
-def markdown(table: Sequence[Mapping[str, str]], sentences: Mapping[str, str]) -> str:
-    """Sentences and table, the table turned: a column a study."""
-    names = list(dict.fromkeys(key for row in table for key in row))
-    lines = ["| " + " | ".join([name, *(row.get(name, text.NONE) for row in table)]) + " |" for name in names]
-    lines.insert(1, "|" + " --- |" * (len(table) + 1))
-    return "\n\n".join([*sentences.values(), "\n".join(lines), NOTE]) + "\n"
-
-
-def section(table: Sequence[Mapping[str, str]], sentences: Mapping[str, str]) -> str:
-    """The same as a part of a page, with the figures."""
-    names = list(dict.fromkeys(key for row in table for key in row))
-    cells = ["".join(f"<td>{escape(row.get(name, text.NONE))}</td>" for row in table) for name in names]
-    lines = "".join(f"<tr><th>{escape(name)}</th>{cell}</tr>\n" for name, cell in zip(names, cells, strict=True))
-    figures = "".join(
-        f'<p><a href="{name}.pdf"><img src="{name}.png" alt="{name}"></a></p>\n<p>{escape(said)}</p>\n'
-        for name, said in sentences.items()
+def trials(studies: Sequence[Study]) -> pd.DataFrame:
+    """One row per trial of each study: state, value and the searched keys."""
+    return pd.DataFrame(
+        [
+            {"study": study.name, "trial": one["number"], "state": one["state"], "value": one["value"]}
+            | {d.name: _shown(one["params"][d.key]) for d in study.space if d.key in one["params"]}
+            for study in studies
+            for one in study.told["trials"]
+        ]
     )
-    return f"<h2>Search</h2>\n<table>\n{lines}</table>\n<p>{escape(NOTE)}</p>\n{figures}"
+
+
+def headline(studies: Sequence[Study], confirmed: bool) -> str:
+    """What was searched, and which runs the other figures are of."""
+    counts = ", ".join(f"{len(study.told['trials'])} trials of {study.name}" for study in studies)
+    which = "of the best trials and the defaults on fresh seeds" if confirmed else "of the trials, on tuning seeds"
+    return f"A search: {counts}. Figures and tables of runs are {which}."
 
 
 def _shown(choice: Any) -> str:
     return f"{choice:g}" if isinstance(choice, float) else str(choice)
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line's options."""
-    parser = argparse.ArgumentParser("python -m reports.search", description="figures and a table of a search")
-    parser.add_argument("directory", type=Path, metavar="DIR", help="output_dir of a search")
-    parser.add_argument("--out", type=Path, default=Path("figures"), metavar="FIGURES", help="default: figures")
-    return parser
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; the exit status is 2 after an error of the user's."""
-    print_anything()
-    options = parser().parse_args(arguments)
-    try:
-        sentences = write(options.directory, options.out)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    for name, sentence in sentences.items():
-        print(f"{name}: {sentence}")
-    print(f"Figures, search.md and search.html are in {options.out}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -27,6 +27,18 @@ class Interval(NamedTuple):
     high: Any
 
 
+UNBOUNDED = Interval(-np.inf, np.inf)
+
+
+def within(ends: Interval, possible: Interval) -> Interval:
+    """The part of an interval that the quantity can be: ends [...] -> ends [...].
+
+    A mean of returns of at most 200 is at most 200, wherever Student's formula ends; what is cut off holds no true
+    value, so that the interval covers as before.
+    """
+    return Interval(np.clip(ends.low, *possible), np.clip(ends.high, *possible))
+
+
 # Summaries: [S, ...] -> [...].
 
 
@@ -121,16 +133,24 @@ def iqm_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     degrees of freedom. s_w is the winsorised standard deviation: that of all S values after each dropped one was
     replaced by the nearest that was kept. With fewer than four seeds nothing is dropped, and this is `mean_interval`.
     """
+    center = iqm(values)
+    variance, freedom = _winsorised(values)
+    if freedom < 1:
+        nothing = np.full_like(np.asarray(center), np.nan)
+        return Interval(nothing, nothing)
+    half = student(level, freedom) * np.sqrt(variance)
+    return Interval(center - half, center + half)
+
+
+def _winsorised(values: ArrayLike) -> tuple[Any, int]:
+    """The squared standard error of the interquartile mean, [...], and its degrees of freedom."""
     ordered = np.sort(np.asarray(values, dtype=float), axis=0)
     seeds, cut = len(ordered), len(ordered) // 4
     left = seeds - 2 * cut
-    center = iqm(ordered)
     if left < 2:
-        nothing = np.full_like(np.asarray(center), np.nan)
-        return Interval(nothing, nothing)
+        return np.full(ordered.shape[1:], np.nan), 0
     winsorised = np.clip(ordered, ordered[cut], ordered[seeds - 1 - cut])
-    half = student(level, left - 1) * winsorised.std(axis=0, ddof=1) * np.sqrt((seeds - 1) / (left * (left - 1)))
-    return Interval(center - half, center + half)
+    return winsorised.var(axis=0, ddof=1) * (seeds - 1) / (left * (left - 1)), left - 1
 
 
 def median_interval(lowest: ArrayLike, highest: ArrayLike | None = None, level: float = 0.95) -> Interval:
@@ -181,8 +201,22 @@ def difference_interval(ours: ArrayLike, theirs: ArrayLike, level: float = 0.95)
     if min(len(x), len(y)) < 2:
         return Interval(np.full_like(center, np.nan), np.full_like(center, np.nan))
     a, b = x.var(axis=0, ddof=1) / len(x), y.var(axis=0, ddof=1) / len(y)
+    return _welch(center, (a, len(x) - 1), (b, len(y) - 1), level)
+
+
+def iqm_difference_interval(ours: ArrayLike, theirs: ArrayLike, level: float = 0.95) -> Interval:
+    """The same of iqm(ours) - iqm(theirs), with winsorised variances and the seeds that are left (Yuen 1974)."""
+    center, a, b = np.asarray(iqm(ours) - iqm(theirs)), _winsorised(ours), _winsorised(theirs)
+    if min(a[1], b[1]) < 1:
+        return Interval(np.full_like(center, np.nan), np.full_like(center, np.nan))
+    return _welch(center, a, b, level)
+
+
+def _welch(center: Any, ours: tuple[Any, int], theirs: tuple[Any, int], level: float) -> Interval:
+    """Welch's interval from squared standard errors and their degrees of freedom."""
+    (a, first), (b, second) = ours, theirs
     with np.errstate(invalid="ignore", divide="ignore"):
-        freedom = (a + b) ** 2 / (a**2 / (len(x) - 1) + b**2 / (len(y) - 1))
+        freedom = (a + b) ** 2 / (a**2 / first + b**2 / second)
     half = np.where(a + b > 0, student(level, np.where(a + b > 0, freedom, 1)) * np.sqrt(a + b), 0.0)
     return Interval(center - half, center + half)
 

@@ -160,6 +160,11 @@ def ink() -> str:
     return "0.95" if look().dark else "black"
 
 
+def shade(more: bool) -> str:
+    """A colour map that stands out from the background the more, the better a value: more is better, or less is."""
+    return "viridis_r" if more != look().dark else "viridis"
+
+
 def panels(count: int, height: float = 3.6, width: float = 4.6, columns: int = 3) -> tuple[Figure, list[Axes]]:
     """A figure with `count` panels side by side, at most `columns` in a row. No pyplot state is touched.
 
@@ -242,9 +247,10 @@ def _power(value: float) -> str:
     return f"10{str(exponent).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
 
 
-def metric_name(metric: str) -> str:
-    """A metric's name on an axis."""
-    return RETURN if metric == RETURN_COLUMN else metric.replace("_", " ")
+def metric_name(metric: str, inches: float | None = None) -> str:
+    """A metric's name on an axis, wrapped to its length."""
+    name = RETURN if metric == RETURN_COLUMN else metric.replace("_", " ")
+    return name if inches is None else "\n".join(textwrap.wrap(name, int(inches * 72 / (0.6 * look().size))))
 
 
 def footnote(figure: Figure, note: str) -> None:
@@ -264,10 +270,16 @@ def empty(axes: Axes, message: str) -> None:
 
 def rows_axis(axes: Axes, names: Sequence[str], letters: int = 34) -> None:
     """One named row per job on y, the first on top; a name takes two lines at most."""
-    shown = ["\n".join(textwrap.wrap(name, letters + 4)[:2]) for name in text.shorten(list(names), 2 * letters - 10)]
+    shown = ["\n".join(_two_lines(name, letters + 4)) for name in text.shorten(list(names), 2 * letters - 10)]
     axes.set_yticks(range(len(names)), shown)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(False, axis="y")
+
+
+def _two_lines(name: str, width: int) -> list[str]:
+    """A name wrapped to at most two lines, wider where its words ask for it."""
+    lines = textwrap.wrap(name, width)
+    return lines if len(lines) <= 2 else _two_lines(name, width + 2)
 
 
 def spread(count: int, width: float = 0.3) -> Array:

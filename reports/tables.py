@@ -6,16 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports import text
+from reports import search, text
 from reports.data import FRACTIONS, Data, Group
 from reports.published import COMPARABLE
 from reports.statistics import (
     Interval,
     censored_median,
     iqm,
-    iqm_interval,
     mean,
-    mean_interval,
     probability_interval,
     probability_of_improvement,
     steps_interval,
@@ -103,7 +101,7 @@ def _at(group: Group, point: float) -> dict[str, float]:
     returns = group.curves([point])[:, 0] if group.n else np.array([])
     known = int(np.sum(~np.isnan(returns)))
     row: dict[str, float] = {"n": known}
-    for name, statistic, interval in (("mean", mean, mean_interval), ("iqm", iqm, iqm_interval)):
+    for name, statistic, interval in (("mean", mean, group.interval), ("iqm", iqm, group.iqm_interval)):
         ends = interval(returns) if group.n else Interval(np.nan, np.nan)
         row[name] = float(statistic(returns)) if group.n else np.nan
         row[f"{name}_low"], row[f"{name}_high"] = float(ends.low), float(ends.high)
@@ -111,8 +109,10 @@ def _at(group: Group, point: float) -> dict[str, float]:
 
 
 def shown(data: Data, numbers: pd.DataFrame | None = None) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Titled tables of text: a summary an environment, who beats whom, and published numbers beside ours."""
+    """Titled tables of text: a summary an environment, who beats whom, published numbers beside ours, a search."""
     numbers = summary(data) if numbers is None else numbers
+    if data.searches:
+        yield "Search: what it found, and on fresh seeds", search.table(data.searches)
     for env in data.envs:
         rows = numbers[numbers["env"] == env] if len(numbers) else numbers
         if len(rows):

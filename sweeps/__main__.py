@@ -25,6 +25,7 @@ from pgbench.errors import UserError
 from pgbench.runs.code import take_stock
 from pgbench.runs.forecast import Rates, counts, duration, ignored, look
 from pgbench.terminal import path_of, print_anything
+from pgbench.terminal import show as show_text
 from sweeps.expand import Overrides, descriptions, expand, load
 from sweeps.options import OPTIONS, Options, describe, parse
 from sweeps.options import check as check_options
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None, trainer: str = TRAINER) -> int:
     try:
         overrides, config_dirs, flags = split_arguments(arguments)
         if {"-h", "--help"} & set(flags):
-            print(describe(descriptions(config_dirs)))
+            show_text(describe(descriptions(config_dirs), config_dirs))
             return 0
         if flags:
             raise UserError(f"{flags[0]}: no such option; write key=value, --config-dir DIR or --help")

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from pgbench import composition
-from pgbench.config import GROUPS, PositiveInt, keys, nearest
+from pgbench.config import GROUPS, PositiveInt, keys, nearest, own_keys
 from pgbench.errors import UserError
 from pgbench.runs.forecast import cores
 from sweeps.search.schema import KEYS as SEARCH
@@ -82,8 +82,11 @@ def check_key(key: str) -> None:
         raise UserError(f"{key}: no such key{nearest(key, [*OPTIONS, *allowed])} (python -m sweeps --help lists them)")
 
 
-def describe(sweeps: Mapping[str, str]) -> str:
+def describe(sweeps: Mapping[str, str], config_dirs: Sequence[str] = ()) -> str:
     """The text of --help. `sweeps`: name -> description."""
+    own: list[str] = []
+    for name, spec in composition.own_algorithms(config_dirs).items():
+        own += ["", f"== Keys of algorithm={name} ==", *(f"  {key:<40}{text}" for key, text in own_keys(spec).items())]
     defaults = Options()
     shown = {name: f"{name}={'null' if (v := getattr(defaults, name)) is None else v}" for name in OPTIONS}
     return "\n".join(
@@ -91,6 +94,7 @@ def describe(sweeps: Mapping[str, str]) -> str:
             "sweeps runs many jobs: expands a sweep into runs, skips those done, trains the others in parallel.",
             "  python -m sweeps sweep=figure1 n_jobs=2 output_dir=runs",
             "  python -m sweeps sweep=comparison output_dir=runs seeds=2 hyperparameters.delta=0.01,0.02",
+            "  python -m sweeps algorithm=ppo,trpo --config-dir examples/ppo/conf    with code of your own",
             "Re-run the same command to resume. Look at it meanwhile: python -m sweeps.status runs",
             "",
             "== Sweeps ==",
@@ -102,6 +106,7 @@ def describe(sweeps: Mapping[str, str]) -> str:
             "== Keys that reach every job (key=value, or key=a,b for one job each) ==",
             f"  {', '.join(GROUPS)}",
             *(f"  {name:<40}{text}" for name, text in keys() if name != "output_dir"),
+            *own,
             "",
             "== Keys of a sweep file's `search:` (search.key=value; docs/howto/search.md) ==",
             *(f"  search.{name:<33}{text}" for name, text in SEARCH.items()),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pgbench.errors import UserError
+from pgbench.plugins import look_beside
 from pgbench.runs.find import find_runs, seed_of
 from pgbench.terminal import print_anything
 from pgbench.tracking.follow import Watch, check, spec, tell_missing
@@ -67,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print_anything()
     options = parser().parse_args(arguments)
     given = {name: getattr(options, name) for name in FLAGS if getattr(options, name) is not None}
+    look_beside(options.config_dir)
     try:
         jobs = find_jobs(options.directories, given)
         for settings in _settled(jobs, given):
@@ -105,6 +107,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="directory with runs below it")
     parser.add_argument(
         "--mode", choices=("online", "offline"), help="W&B mode (default: as last time, else WANDB_MODE)"
+    )
+    parser.add_argument(
+        "--config-dir", action="append", default=[], metavar="DIR", help="a module:name of your own is found beside it"
     )
     parser.add_argument("--backend", help="wandb, tensorboard or module:name (default: as last time, else wandb)")
     parser.add_argument("--project", help="W&B project (default: as last time, else pgbench)")

@@ -12,7 +12,7 @@ from pgbench.errors import UserError
 from pgbench.runs.find import find_runs
 from pgbench.runs.lock import holder
 from pgbench.runs.records import ERROR, read_status
-from pgbench.terminal import print_anything
+from pgbench.terminal import print_anything, show
 
 STATES = ("done", "diverged", "running", "stopped", "pending", "failed")
 LISTED = 20  # failures and stopped runs told one by one
@@ -103,7 +103,7 @@ def _search(directory: Path) -> int:
     from sweeps.search.status import report as report_search
 
     try:
-        print(report_search(directory))
+        show(report_search(directory))
         return 0
     except UserError as error:
         print(f"sweeps: error: {error}", file=sys.stderr)
@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (directory / "journal.log").exists():
         return _search(directory)
     try:
-        print(report(directory))
+        show(report(directory))
     except UserError as error:
         print(f"sweeps: error: {error}", file=sys.stderr)
         return 2

@@ -33,7 +33,7 @@ def test_every_room_has_sources(room: str) -> None:
 
 @pytest.mark.parametrize(
     ("room", "forbidden"),
-    [("pgbench", ("sweeps", "reports")), ("sweeps", ("reports", "wandb")), ("reports", ("sweeps", "torch", "wandb"))],
+    [("pgbench", ("sweeps", "reports")), ("sweeps", ("wandb",)), ("reports", ("sweeps", "torch", "wandb"))],
 )
 def test_imports_run_one_way(room: str, forbidden: tuple[str, ...]) -> None:
     for path in sources(room):
@@ -41,11 +41,24 @@ def test_imports_run_one_way(room: str, forbidden: tuple[str, ...]) -> None:
             assert name.split(".")[0] not in forbidden, f"{path} imports {name}"
 
 
+def test_sweeps_know_only_the_statistics_of_reports() -> None:
+    for path in sources("sweeps"):
+        for name in imports(path):
+            if name.split(".")[0] == "reports":
+                assert name.startswith("reports.statistics"), f"{path} imports {name}"
+
+
 def test_reports_knows_only_the_records_of_pgbench() -> None:
     for path in sources("reports"):
         for name in imports(path):
             if name.split(".")[0] == "pgbench" and name != "pgbench":
-                known = ("pgbench.runs.records", "pgbench.runs.find", "pgbench.terminal", "pgbench.errors")
+                known = (
+                    "pgbench.runs.records",
+                    "pgbench.runs.find",
+                    "pgbench.terminal",
+                    "pgbench.errors",
+                    "pgbench.plugins",
+                )
                 assert name.startswith(known), f"{path} imports {name}"
 
 

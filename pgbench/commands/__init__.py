@@ -35,7 +35,11 @@ def as_command(main: Callable[[Sequence[str] | None], None]) -> Callable[..., in
 def add_config_dir(parser: argparse.ArgumentParser) -> None:
     """The option by which commands over runs find code of one's own."""
     parser.add_argument(
-        "--config-dir", action="append", default=[], metavar="DIR", help="as it was trained with, for code beside it"
+        "--config-dir",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="as it was trained with: code of your own is found beside it",
     )
 
 

@@ -10,20 +10,34 @@ from pathlib import Path
 from typing import Any
 
 from pgbench.commands import fail
-from pgbench.composition import check, choices, compose, for_hydra, parse, searchpath, split, values, with_overrides
-from pgbench.config import CONF, GROUPS, Config, keys, to_plain, validate
+from pgbench.composition import (
+    check,
+    choices,
+    compose,
+    for_hydra,
+    own_algorithms,
+    parse,
+    searchpath,
+    split,
+    values,
+    with_overrides,
+)
+from pgbench.config import CONF, GROUPS, Config, keys, own_defaults, own_keys, to_plain, validate
 from pgbench.errors import UserError
 from pgbench.plugins import look_beside
 from pgbench.runs.forecast import Hint, Rates, counts, duration, ignored, look, seconds_of
 from pgbench.runs.recorded import read_config
 from pgbench.runs.records import last_return
-from pgbench.terminal import print_anything
+from pgbench.terminal import print_anything, show
 
 HELP = """pgbench trains one job: one algorithm on one environment over some seeds.
   python -m pgbench algorithm=trpo env=cartpole seeds=10 total_steps=200000 output_dir=runs
   python -m pgbench rerun runs/trpo-CartPole-v1-0123456789/seed-0 output_dir=again     makes a recorded run again
   python -m pgbench -m algorithm=vpg,npg env=cartpole hydra/launcher=joblib            Hydra's multirun
-  python -m pgbench algorithm=ppo --config-dir examples/ppo/conf                       configs and code of your own"""
+  python -m pgbench algorithm=ppo --config-dir examples/ppo/conf                       configs and code of your own
+
+Code of your own, `module:name` in a config, is looked for as Python does: in the working directory, among what is
+installed, on PYTHONPATH; and in the directory that holds a --config-dir (examples/ppo for examples/ppo/conf)."""
 
 
 def run(config: Config, bar: bool, arguments: Sequence[str] = ()) -> None:
@@ -109,17 +123,30 @@ def describe(config_dirs: Sequence[str]) -> str:
         value: Any = to_plain(config)
         for part in key.split("."):
             value = value[part]
-        return "null" if value is None else str(value).lower() if isinstance(value, bool) else value
+        return _shown(value)
 
+    own: list[str] = []
+    for name, spec in own_algorithms(config_dirs).items():
+        given = own_defaults(spec)
+        own += ["", f"== Keys of algorithm={name} =="]
+        own += [_row(f"{key}={_shown(given.get(key, '...'))}", meaning) for key, meaning in own_keys(spec).items()]
     groups = [f"  {group:<18}{', '.join(choices(group, config_dirs))}" for group in GROUPS]
-    rows = [f"  {f'{key}={default(key)}':<52} {meaning}" for key, meaning in keys()]
+    rows = [_row(f"{key}={default(key)}", meaning) for key, meaning in keys()]
     head = [HELP, "", "== Groups and their choices (group=choice) ==", *groups, "", "== Keys (key=value) =="]
     foot = [
         "",
         "Any Gymnasium environment with Discrete or Box actions and observations that flatten to numbers goes:",
         "env.id=Some-v1 or env.id=module:Some-v1.",
     ]
-    return "\n".join([*head, *rows, *foot])
+    return "\n".join([*head, *rows, *own, *foot])
+
+
+def _row(key: str, meaning: str) -> str:
+    return f"  {key:<52} {meaning}"
+
+
+def _shown(value: Any) -> Any:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
 def expand(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> list[list[str]]:
@@ -173,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         overrides, config_dirs, flags = split(arguments)
         if {"-h", "--help"} & set(flags):
-            print(describe(config_dirs))
+            show(describe(config_dirs))
         elif overrides[:1] == ["rerun"]:
             look_beside(config_dirs)
             config = rerun(overrides[1:])

@@ -48,25 +48,35 @@ def _make(env: Env) -> gym.Env:
     try:
         _hush_mujoco(env.id)
         made = gym.make(env.id, disable_env_checker=True, **env.kwargs)
-        for wrapper in env.wrappers:
-            keywords = {key: value for key, value in wrapper.items() if key != "wrapper"}
-            made = load(wrapper["wrapper"], "env.wrappers")(made, **keywords)
-    except UserError:
-        raise
     except Exception as error:  # an environment may refuse in its own words
         with_ = f" with env.kwargs={env.kwargs}" if env.kwargs else ""
         raise UserError(f"env.id: cannot make '{env.id}'{with_}: {_refusal(env, error)}") from None
+    for wrapper in env.wrappers:
+        keywords = {key: value for key, value in wrapper.items() if key != "wrapper"}
+        around = load(wrapper["wrapper"], "env.wrappers")
+        try:
+            made = around(made, **keywords)
+        except UserError:
+            raise
+        except Exception as error:  # its own words
+            with_ = f" with {keywords}" if keywords else ""
+            raise UserError(
+                f"env.wrappers: cannot put '{wrapper['wrapper']}' around '{env.id}'{with_}: {_words(error)}"
+            ) from None
+        if not isinstance(made, gym.Env):
+            raise UserError(f"env.wrappers: '{wrapper['wrapper']}' gives {_short(made)}, expected a gymnasium.Env")
+    name = _name(env)
     if ActionSpace.of(made.action_space) is None:
-        raise UserError(f"env.id: '{env.id}' has action space {made.action_space}; supported are Discrete and Box")
+        raise UserError(f"{name} has action space {made.action_space}; supported are Discrete and Box")
     if not _flattenable(made.observation_space):
         raise UserError(
-            f"env.id: '{env.id}' has observation space {_short(made.observation_space)}, which cannot be flattened; a "
+            f"{name} has observation space {_short(made.observation_space)}, which cannot be flattened; a "
             "wrapper must make numbers of it, e.g. env.wrappers=[{wrapper: minigrid.wrappers:FlatObsWrapper}]"
         )
     if not isinstance(made.observation_space, spaces.Box) or len(made.observation_space.shape) != 1:
         made = gym.wrappers.FlattenObservation(made)
     if not made.observation_space.shape or not made.observation_space.shape[0]:
-        raise UserError(f"env.id: '{env.id}' has an observation without numbers, {made.observation_space}")
+        raise UserError(f"{name} has an observation without numbers, {made.observation_space}")
     if env.append_time:
         if time_limit(made) is None:
             raise UserError(
@@ -115,7 +125,7 @@ def check_env(env: Env) -> None:
         _, second_elsewhere, _ = _episodes(env, 1, origin)
     if not _equal(first, first_again):
         raise UserError(
-            f"env.id: '{env.id}'.reset(seed=0) does not decide its first episode, so no run could be repeated: call "
+            f"{_name(env)}.reset(seed=0) does not decide its first episode, so no run could be repeated: call "
             "super().reset(seed=seed) in it and draw all random numbers from self.np_random"
         )
     if not _equal(second, second_again):
@@ -135,17 +145,17 @@ def _episodes(env: Env, seed: int, origin: Mapping[str, Any] | None = None) -> t
     """What the first steps of two episodes give, as plain numbers: of the one after reset(seed=seed), and of one after
     reset() with the generator as it then is, or at `origin`; and that state of it."""
     made: Any = _make(env)
-    name = f"env.id: '{env.id}'"
+    name, bare = _name(env), f"env.id: '{env.id}'"
     try:
         found = made.unwrapped.reset(seed=seed)
         if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], dict)):
-            raise UserError(f"{name}.reset() gave {_short(found)}, expected (observation, info dictionary)")
+            raise UserError(f"{bare}.reset() gave {_short(found)}, expected (observation, info dictionary)")
         first = _steps(name, made, made.reset(seed=seed)[0])
         generator = getattr(made.unwrapped, "np_random", None)
         if not isinstance(generator, np.random.Generator):
             kind = type(generator).__name__
             raise UserError(
-                f"{name}.np_random is a {kind}, expected numpy's Generator, as super().reset(seed=seed) makes"
+                f"{bare}.np_random is a {kind}, expected numpy's Generator, as super().reset(seed=seed) makes"
             )
         if origin is not None:
             generator.bit_generator.state = origin
@@ -185,6 +195,12 @@ def _steps(name: str, made: Any, obs: Any) -> list[Any]:
         if any(flags):
             break
     return seen
+
+
+def _name(env: Env) -> str:
+    """What a mistake is told of: the environment, or the wrappers around it."""
+    wrappers = ", ".join(str(one["wrapper"]) for one in env.wrappers)
+    return f"env.wrappers: {wrappers} around '{env.id}'" if wrappers else f"env.id: '{env.id}'"
 
 
 def _observation(where: str, made: gym.Env, obs: Any) -> np.ndarray:

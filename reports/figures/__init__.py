@@ -1,13 +1,14 @@
 """The figures, one a file: `draw(data)` gives a Drawing, or None where the records hold nothing for it.
 
-To add one here, write its file and name it in FIGURES or ARGUMENTS; `--figure module:name` draws one of your own.
+To add one here, write its file and name it in FIGURES, SEARCH or ARGUMENTS; `--figure module:name` draws one of your
+own.
 """
 
-import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pgbench.errors import UserError
+from pgbench.plugins import load
 from reports.data import Data
 from reports.figures import (
     diagnostics,
@@ -20,6 +21,13 @@ from reports.figures import (
     learning_curves,
     parameter_space,
     ranking,
+    search_budget,
+    search_confirmation,
+    search_history,
+    search_importance,
+    search_pairs,
+    search_parallel,
+    search_slices,
     seeds,
     sensitivity,
     step_size,
@@ -28,6 +36,7 @@ from reports.figures import (
     trust_region,
 )
 from reports.figures.drawing import Drawing
+from reports.search import Study
 
 Draw = Callable[[Data], Drawing | None]
 
@@ -58,13 +67,27 @@ ARGUMENTS: dict[str, Draw] = {
 """What the slides argue, each with a sweep of its name; None from runs that do not vary what it is about."""
 
 
+def _of_searches(draw: Callable[[Sequence[Study]], Drawing | None]) -> Draw:
+    return lambda data: draw(data.searches) if data.searches else None
+
+
+SEARCH: dict[str, Draw] = {
+    "search_confirmation": _of_searches(search_confirmation.draw),
+    "search_history": _of_searches(search_history.draw),
+    "search_budget": _of_searches(search_budget.draw),
+    "search_importance": _of_searches(search_importance.draw),
+    "search_slices": _of_searches(search_slices.draw),
+    "search_pairs": _of_searches(search_pairs.draw),
+    "search_parallel": _of_searches(search_parallel.draw),
+}
+"""What a search tried and found, each `draw(studies)`; None from runs that no search has made."""
+
+ALL: dict[str, Draw] = {**SEARCH, **FIGURES, **ARGUMENTS}
+
+
 def own_figure(name: str) -> tuple[str, Draw]:
     """Another's figure by `module:function`, called as its function. Raises UserError."""
-    module, _, function = name.partition(":")
-    try:
-        draw: Draw = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"--figure {name}: {error}; write module:function, with the module on PYTHONPATH") from None
+    draw: Draw = load(name, "--figure")
     if not callable(draw):
         raise UserError(f"--figure {name}: not a function of reports.data.Data that gives a Drawing")
 
@@ -75,4 +98,4 @@ def own_figure(name: str) -> tuple[str, Draw]:
             print(f"warning: --figure {name}: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
             return None
 
-    return function, guarded
+    return name.partition(":")[2], guarded

@@ -9,14 +9,14 @@ from reports import style, text
 from reports.data import Data, Group
 from reports.figures.drawing import Drawing
 from reports.figures.learning_curves import grid
-from reports.statistics import mean, mean_interval
+from reports.statistics import mean
 
 USUAL = ("kl", "entropy", "explained_variance", "value_loss", "gradient_norm", "step_norm")
 MOST, ENVS, OWN = 9, 3, 3
 NOTE = (
-    "Line and band: mean over seeds of the metric as recorded and its 95% interval (Student's t, pointwise); an axis "
-    "is logarithmic where a metric is positive and spans two decades. Dotted: the bound δ on the KL divergence, "
-    "where all settings drawn share one. n: seeds."
+    "Line and band: mean over seeds of the metric as recorded and its 95% interval (Student's t, pointwise, cut "
+    "where the metric cannot be so); an axis is logarithmic where a metric is positive and spans two decades. Dotted: "
+    "the bound δ on the KL divergence, where all settings drawn share one. n: seeds."
 )
 
 
@@ -56,7 +56,7 @@ def _recorded(data: Data, env: str, metric: str) -> bool:
 def _curve(panel: Axes, group: Group, metric: str, data: Data, shown: list[Group]) -> pd.DataFrame:
     look, points = style.style(group, data, shown), grid(group)
     curves = group.curves(points, metric)
-    center, band = mean(curves), mean_interval(curves)
+    center, band = mean(curves), group.interval(curves, metric)
     panel.fill_between(points, band.low, band.high, color=look.color, alpha=0.18, linewidth=0)
     panel.plot(points, center, color=look.color, linestyle=look.linestyle, linewidth=1.4, label=group.label)
     return pd.DataFrame(
@@ -102,5 +102,5 @@ def _sentence(data: Data, env: str) -> str:
     group = ranked[0]
     first = np.array([seed.table["entropy"][0] for seed in group.counted])
     last = group.curves([group.end], "entropy")[:, 0]
-    shown = text.interval(mean(last), mean_interval(last), "{:.3g}".format)
+    shown = text.interval(mean(last), group.interval(last, "entropy"), "{:.3g}".format)
     return f"{env}, {text.short(group.label, 60)}: entropy {float(mean(first)):.3g} nats at first, {shown} at the end."

@@ -9,7 +9,7 @@ from reports.data import Data
 from reports.figures.drawing import Drawing
 from reports.naming import algorithm_name
 from reports.published import EVALUATED
-from reports.statistics import Interval, mean, mean_interval
+from reports.statistics import Interval, mean
 
 NOTE = (
     "Mark: mean over seeds of a seed's mean evaluation return of the policy at that step; bar: its 95% interval "
@@ -38,7 +38,7 @@ def draw(data: Data) -> Drawing | None:
         panel.set_ylabel("evaluation return")
     style.legend(figure, axes)
     found = pd.DataFrame(rows)
-    return Drawing(figure, "\n".join(_sentence(env, found) for env in envs), NOTE, found)
+    return Drawing(figure, "\n".join(_sentence(env, found) for env in envs), f"{NOTE} {data.limits}".strip(), found)
 
 
 def _published(panel: Axes, env: str, data: Data) -> None:
@@ -65,7 +65,7 @@ def _curve(panel, group, deterministic, part, data, shown) -> list[dict]:  # typ
     rows = []
     for steps, values in seeds.groupby("env_steps"):
         numbers = values.to_numpy(float)
-        ends = mean_interval(numbers)
+        ends = group.interval(numbers)
         episodes = int((part["env_steps"] == steps).sum())
         rows.append(
             {"env": group.env, "label": group.label, "job": group.job, "env_steps": steps, "n": len(numbers)}

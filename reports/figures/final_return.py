@@ -10,9 +10,7 @@ from reports.figures.drawing import Drawing
 from reports.published import COMPARABLE, sources
 from reports.statistics import (
     iqm,
-    iqm_interval,
     mean,
-    mean_interval,
     probability_interval,
     probability_of_improvement,
 )
@@ -45,7 +43,7 @@ def draw(data: Data) -> Drawing:
         style.finish(panel, env, data.of(env))
         if not any(group.n for group in data.of(env)):
             style.empty(panel, "no finished episode yet")
-    words = f"{NOTE} {sources(data.published)}".strip()
+    words = " ".join(filter(None, (NOTE, data.limits, sources(data.published))))
     return Drawing(figure, "\n".join(filter(None, (_sentence(env, data) for env in data.envs))), words, _table(data))
 
 
@@ -78,8 +76,8 @@ def _row(panel: Axes, place: int, group: Group, data: Data) -> None:
     panel.scatter(final[~diverged], heights[~diverged], s=14, color=look.color, alpha=0.6, linewidths=0, zorder=2)
     panel.scatter(final[diverged], heights[diverged], s=22, color=look.color, marker="x", linewidths=1.2, zorder=2)
     for center, ends, height, marker, face in (
-        (mean(final), mean_interval(final), -0.28, look.marker, look.color),
-        (iqm(final), iqm_interval(final), 0.28, "o", "white"),
+        (mean(final), group.interval(final), -0.28, look.marker, look.color),
+        (iqm(final), group.iqm_interval(final), 0.28, "o", "white"),
     ):
         if not np.isnan(ends.low):
             panel.plot([ends.low, ends.high], [place + height] * 2, color=ink, linewidth=1.2, zorder=3)
@@ -109,8 +107,8 @@ def _sentence(env: str, data: Data) -> str:
     if not ranked:
         return ""
     first = ranked[0]
-    average = text.interval(mean(first.final), mean_interval(first.final))
-    middle = text.interval(iqm(first.final), iqm_interval(first.final))
+    average = text.interval(mean(first.final), first.interval(first.final))
+    middle = text.interval(iqm(first.final), first.iqm_interval(first.final))
     name = text.short(first.label, 60)
     if len(ranked) == 1:
         return f"{env}: {name} ends at a mean of {average}, IQM {middle}."

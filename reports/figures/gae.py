@@ -1,5 +1,7 @@
 """Return over the discount gamma and the lambda of GAE."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -9,7 +11,7 @@ from reports import style, text
 from reports.data import Data, Group, varying
 from reports.figures.drawing import Drawing
 from reports.naming import algorithm_name
-from reports.statistics import difference_interval, difference_of_means, mean, mean_interval
+from reports.statistics import difference_of_means, mean
 
 GAMMA, LAMBDA = "hyperparameters.gamma", "hyperparameters.gae_lambda"
 NOTE = (
@@ -21,25 +23,20 @@ NOTE = (
 
 def draw(data: Data) -> Drawing | None:
     """A panel an environment and algorithm whose jobs differ in gamma, lambda and nothing else; None without any."""
-    panels = [
-        groups
-        for env in data.envs
-        for algorithm in dict.fromkeys(group.algorithm for group in data.of(env))
-        if varying(groups := [g for g in data.complete(env) if g.algorithm == algorithm]) == {GAMMA, LAMBDA}
-    ]
+    panels = [groups for groups in data.rivals() if varying(groups) == {GAMMA, LAMBDA}]
     if not panels:
         return None
     figure, axes = style.panels(len(panels), height=4.0, width=6.0)
     for panel, groups in zip(axes, panels, strict=True):
         _lines(panel, groups)
-        style.finish(panel, f"{algorithm_name(groups[0].algorithm)}, {groups[0].env}", tuple(groups))
-    return Drawing(figure, "\n".join(map(_sentence, panels)), NOTE, _table(panels))
+        style.finish(panel, f"{algorithm_name(groups[0].algorithm)}, {groups[0].env}", groups)
+    return Drawing(figure, "\n".join(map(_sentence, panels)), f"{NOTE} {data.limits}".strip(), _table(panels))
 
 
-def _table(panels: list[list[Group]]) -> pd.DataFrame:
+def _table(panels: Sequence[Sequence[Group]]) -> pd.DataFrame:
     rows = []
     for group in (one for groups in panels for one in groups):
-        low, high = mean_interval(group.final)
+        low, high = group.interval(group.final)
         row = {
             "env": group.env,
             "algorithm": group.algorithm,
@@ -50,7 +47,7 @@ def _table(panels: list[list[Group]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _lines(panel: Axes, groups: list[Group]) -> None:
+def _lines(panel: Axes, groups: Sequence[Group]) -> None:
     lambdas = sorted({float(group.config[LAMBDA]) for group in groups})
     gammas = sorted({float(group.config[GAMMA]) for group in groups})
     colors = sns.color_palette("viridis", len(gammas))
@@ -59,7 +56,7 @@ def _lines(panel: Axes, groups: list[Group]) -> None:
         x = np.array([lambdas.index(group.config[LAMBDA]) for group in mine]) + 0.09 * (k - (len(gammas) - 1) / 2)
         for place, group in zip(x, mine, strict=True):
             panel.scatter(np.full(group.n, place), group.final, s=9, color=color, alpha=0.35, lw=0)
-            ends = mean_interval(group.final)
+            ends = group.interval(group.final)
             panel.plot([place, place], [ends.low, ends.high], color=color, linewidth=1.4, zorder=3)
         means = [mean(group.final) for group in mine]
         marker, dashes = style.MARKERS[k % len(style.MARKERS)], style.DASHES[k % len(style.DASHES)]
@@ -76,15 +73,15 @@ def _lines(panel: Axes, groups: list[Group]) -> None:
     panel.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
-def _sentence(groups: list[Group]) -> str:
+def _sentence(groups: Sequence[Group]) -> str:
     """For each gamma its best lambda and what lambda at either end loses against it; and where both lose for sure."""
     parts, between = [], []
     for gamma in sorted({float(group.config[GAMMA]) for group in groups}):
         mine = sorted((g for g in groups if g.config[GAMMA] == gamma), key=lambda g: float(g.config[LAMBDA]))
         best = max(mine, key=lambda group: float(mean(group.final)))
-        reach = text.interval(mean(best.final), mean_interval(best.final))
+        reach = text.interval(mean(best.final), best.interval(best.final))
         ends = [group for group in (mine[0], mine[-1]) if group is not best]
-        losses = [difference_interval(best.final, end.final) for end in ends]
+        losses = [best.lead(end) for end in ends]
         shown = [
             f"λ={end.config[LAMBDA]:g} loses {text.interval(difference_of_means(best.final, end.final), loss)}"
             for end, loss in zip(ends, losses, strict=True)

@@ -1,5 +1,6 @@
 """Which settings matter where three or more vary: parallel coordinates, and the share of variance each explains."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -11,7 +12,7 @@ from matplotlib.collections import LineCollection
 from reports import style, text
 from reports.data import Data, Group, varying
 from reports.figures.drawing import Drawing
-from reports.figures.sensitivity import _algorithms, _order, positions
+from reports.figures.sensitivity import _order, positions
 from reports.naming import algorithm_name, show
 from reports.statistics import Array, variance_shares
 
@@ -28,13 +29,10 @@ NOTE = (
 def draw(data: Data) -> Drawing | None:
     """Two panels per environment and algorithm whose settings differ in three keys or more; None without any."""
     found = []
-    for env in data.envs:
-        complete = data.complete(env)
-        for name in _algorithms(complete):
-            groups = [group for group in complete if group.algorithm == name]
-            keys = [key for key in sorted(varying(groups)) if all(key in group.config for group in groups)]
-            if len(keys) >= 3 and len(groups) >= FEWEST:
-                found.append((keys, groups))
+    for groups in data.rivals():
+        keys = [key for key in sorted(varying(groups)) if all(key in group.config for group in groups)]
+        if len(keys) >= 3 and len(groups) >= FEWEST:
+            found.append((keys, groups))
     found = found[:6]
     if not found:
         return None
@@ -69,7 +67,7 @@ def _heights(values: list[Any]) -> tuple[Array, list[Any]]:
     return np.array([at[value] for value in values]), distinct
 
 
-def _parallel(panel: Axes, keys: list[str], groups: list[Group], scores: Array) -> None:
+def _parallel(panel: Axes, keys: list[str], groups: Sequence[Group], scores: Array) -> None:
     columns = [_heights([group.config[key] for group in groups]) for key in keys]
     heights = np.array([column for column, _ in columns])
     order = np.argsort(scores)

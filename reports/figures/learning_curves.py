@@ -12,7 +12,7 @@ from reports.data import RETURN, Data, Group
 from reports.figures.drawing import Drawing
 from reports.naming import algorithm_name
 from reports.published import COMPARABLE, sources
-from reports.statistics import FEW, mean, mean_interval
+from reports.statistics import FEW, mean
 
 POINTS = 201
 SEEDS = 40
@@ -35,8 +35,9 @@ def note(data: Data, groups: Sequence[Group]) -> str:
     return (
         f"Line: mean over seeds of {what}, drawn where every seed that counts has a value. Band: 95% interval of that "
         f"mean (Student's t over seeds), pointwise.{small} Faint: each seed. n: seeds; a diverged one keeps its last "
-        "value, a running one is drawn and not counted, a failed one is left out."
-    )
+        "value, a running one is drawn and not counted, a failed one is left out. "
+        f"{data.limits if data.metric == RETURN else ''}"
+    ).strip()
 
 
 def draw(data: Data) -> Drawing:
@@ -92,7 +93,7 @@ def _curve(panel: Axes, group: Group, data: Data, shown: Sequence[Group], faint:
             panel.plot(
                 seed.table[data.x], seed.table[data.metric], color=look.color, linewidth=0.6, alpha=0.25, zorder=1
             )
-    center, band = mean(curves), mean_interval(curves)
+    center, band = mean(curves), group.interval(curves, data.metric)
     panel.fill_between(points, band.low, band.high, color=look.color, alpha=0.2, linewidth=0, zorder=2)
     panel.plot(points, center, color=look.color, linestyle=look.linestyle, linewidth=1.8, label=label, zorder=3)
     if data.metric == RETURN and np.isfinite(curves).any():
@@ -111,7 +112,7 @@ def _limits(panel: Axes, curves: np.ndarray) -> None:
 
 
 def _table(group: Group, points: np.ndarray, data: Data, curves: np.ndarray) -> pd.DataFrame:
-    band = mean_interval(curves)
+    band = group.interval(curves, data.metric)
     return pd.DataFrame(
         {
             "env": group.env,
@@ -170,7 +171,7 @@ def _sentence(env: str, data: Data) -> str:
     if not shown:
         return f"{env}: no finished episode yet."
     parts = [
-        f"{text.short(group.label, 60)} {text.interval(mean(group.final), mean_interval(group.final))}"
+        f"{text.short(group.label, 60)} {text.interval(mean(group.final), group.interval(group.final))}"
         + ("" if group.end == data.horizon(env) else f" (at {text.steps(group.end)})")
         for group in shown
     ]

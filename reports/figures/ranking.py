@@ -7,7 +7,7 @@ from reports import style, text
 from reports.data import Data, Group
 from reports.figures.drawing import Drawing
 from reports.figures.final_return import rows
-from reports.statistics import Interval, difference_interval, mean, mean_interval
+from reports.statistics import Interval, mean
 
 LEVEL = 0.95
 FEWEST = 3
@@ -67,8 +67,8 @@ def losses(data: Data, env: str) -> pd.DataFrame:
     level = 1 - (1 - LEVEL) / max(len(ranked) - 1, 1)
     found = []
     for place, group in enumerate(ranked, 1):
-        own = mean_interval(group.final)
-        loss = difference_interval(ranked[0].final, group.final, level) if place > 1 else Interval(np.nan, np.nan)
+        own = group.interval(group.final)
+        loss = ranked[0].lead(group, level) if place > 1 else Interval(np.nan, np.nan)
         found.append(
             {
                 "env": env,
@@ -91,8 +91,8 @@ def losses(data: Data, env: str) -> pd.DataFrame:
 def _sentence(data: Data, env: str, table: pd.DataFrame) -> str:
     best, second = table.iloc[0], table.iloc[1]
     same = int((~table["worse"]).sum()) - 1
-    first, next_ = (group.final for group in data.ranked(env)[:2])
-    lead = difference_interval(first, next_)
+    first, next_ = data.ranked(env)[:2]
+    lead = first.lead(next_)
     told = f"{same} of the {len(table) - 1} others cannot be told from it" if same else "all others are worse"
     return (
         f"{env}: best of {len(table)} is {text.short(best['label'], 60)}, "

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from reports import style, text
 from reports.figures.drawing import Drawing
@@ -25,7 +26,7 @@ def draw(studies: Sequence[Study]) -> Drawing | None:
     if not shown:
         return None
     figure, (panel,) = style.panels(1, height=3.6, width=6)
-    sentences = []
+    sentences, found = [], []
     for study in shown:
         look = of_study(study)
         curve, reach = curves(study)
@@ -33,11 +34,13 @@ def draw(studies: Sequence[Study]) -> Drawing | None:
         panel.plot(n, curve, color=look.color, linestyle=look.linestyle, label=study.name)
         panel.fill_between(n, reach.low, reach.high, color=look.color, alpha=0.15, lw=0)
         sentences.append(_sentence(study, curve, reach))
+        found.append(
+            pd.DataFrame({"study": study.name, "trials": n, "expected": curve, "low": reach.low, "high": reach.high})
+        )
     panel.set(xlabel="trials", ylabel=f"expected best: {shown[0].objective}", xscale="log")
     plain_log(panel.xaxis, max(len(study.told["trials"]) for study in shown))
     panel.legend()
-    style.footnote(figure, NOTE)
-    return Drawing(figure, " ".join(sentences))
+    return Drawing(figure, "\n".join(sentences), NOTE, pd.concat(found, ignore_index=True))
 
 
 def values(study: Study) -> Array:

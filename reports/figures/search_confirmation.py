@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
 from reports import style, text
@@ -12,8 +13,9 @@ from reports.figures.search_look import of_study
 from reports.search import Study, ends, shown
 
 NOTE = (
-    "Dot: one fresh seed. Black: mean over fresh seeds (or IQM, as searched) and its 95% bootstrap interval. White "
-    "square: the trial's value in the search, on its tuning seeds; the distance is the search's optimism (or bad luck)."
+    "Dot: one fresh seed. Bar: mean over fresh seeds and its 95% interval (Student's t; or IQM, winsorised, as "
+    "searched). White square: the trial's value in the search, on its tuning seeds; the distance is the search's "
+    "optimism (or bad luck)."
 )
 
 
@@ -26,8 +28,17 @@ def draw(studies: Sequence[Study]) -> Drawing | None:
     figure, axes = style.panels(len(confirmed), height=0.5 * most + 1.3, width=4.6)
     for panel, study in zip(axes, confirmed, strict=True):
         _candidates(panel, study)
-    style.footnote(figure, NOTE)
-    return Drawing(figure, " ".join(map(_sentence, confirmed)))
+    return Drawing(figure, "\n".join(map(_sentence, confirmed)), NOTE, _table(confirmed))
+
+
+def _table(studies: Sequence[Study]) -> pd.DataFrame:
+    found = []
+    for study in studies:
+        for row in study.told["confirmation"]["candidates"]:
+            mine = {"study": study.name, "candidate": _name(row), "searched": row["searched"]}
+            mine |= {"n": len(row["scores"]), **row["confirmed"]}
+            found += [{**mine, "seed": seed, "score": score} for seed, score in row["scores"].items()]
+    return pd.DataFrame(found)
 
 
 def _name(row: dict[str, Any]) -> str:
@@ -41,10 +52,12 @@ def _candidates(panel: Axes, study: Study) -> None:
         scores = np.array(list(row["scores"].values()))
         panel.scatter(scores, place + style.spread(len(scores)), s=10, color=color, alpha=0.5, lw=0)
         reach = ends(row["confirmed"])
-        panel.plot([reach.low, reach.high], [place, place], color="black", linewidth=1.4)
-        panel.plot([row["confirmed"]["value"]], [place], "o", color="black", markersize=4.5)
+        panel.plot([reach.low, reach.high], [place, place], color=style.ink(), linewidth=1.4)
+        panel.plot([row["confirmed"]["value"]], [place], "o", color=style.ink(), markersize=4.5)
         if row["searched"] is not None:
-            panel.plot([row["searched"]], [place], "s", markerfacecolor="white", color="black", markersize=5, mew=0.9)
+            panel.plot(
+                [row["searched"]], [place], "s", markerfacecolor="white", color=style.ink(), markersize=5, mew=0.9
+            )
     style.rows_axis(panel, list(map(_name, rows)))
     panel.set(title=study.name, xlabel=study.objective.partition(",")[0])
 
@@ -55,8 +68,8 @@ def _sentence(study: Study) -> str:
     count = len(found["seeds"])
     best = (
         f"{study.name}: trial {found['best']}, the best in the search with {text.number(found['searched'])}, scores "
-        f"{shown(by_trial[found['best']])} on {count} fresh seeds: the search was {text.number(found['optimism'])} too "
-        "optimistic."
+        f"{shown(by_trial[found['best']])} on {count} fresh seeds: the search was "
+        f"{text.number(abs(found['optimism']))} too {'optimistic' if found['optimism'] >= 0 else 'pessimistic'}."
     )
     if found["winner"] is None:
         return f"{best} On fresh seeds no trial beats the defaults, {shown(found['confirmed'])}."

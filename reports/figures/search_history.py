@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from reports import style, text
 from reports.figures.drawing import Drawing
 from reports.figures.search_look import of_study
-from reports.search import Study
+from reports.search import Study, trials
 
 NOTE = (
     "Dot: a trial's value over its tuning seeds. Line: the best so far, which luck helps: see the confirmation. "
@@ -21,8 +22,7 @@ def draw(studies: Sequence[Study]) -> Drawing | None:
     figure, axes = style.panels(len(studies), height=3.2)
     for panel, study in zip(axes, studies, strict=True):
         _history(panel, study)
-    style.footnote(figure, NOTE)
-    return Drawing(figure, " ".join(map(_sentence, studies)))
+    return Drawing(figure, "\n".join(map(_sentence, studies)), NOTE, trials(studies))
 
 
 def best_so_far(study: Study) -> tuple[np.ndarray, np.ndarray]:
@@ -36,11 +36,12 @@ def _history(panel: Axes, study: Study) -> None:
     color = of_study(study).color
     done = study.trials("done")
     panel.scatter([t["number"] for t in done], [t["value"] for t in done], s=16, color=color, alpha=0.6, lw=0)
-    panel.step(*best_so_far(study), where="post", color="black", linewidth=1)
+    panel.step(*best_so_far(study), where="post", color=style.ink(), linewidth=1)
     edge = panel.get_ylim()[0] if study.sign > 0 else panel.get_ylim()[1]
     for state, marker in (("pruned", "x"), ("failed", "+")):
         numbers = [trial["number"] for trial in study.trials(state)]
         panel.scatter(numbers, np.full(len(numbers), edge), s=18, marker=marker, color="0.4", lw=0.9)
+    panel.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     panel.set(title=study.name, xlabel="trial", ylabel=study.objective)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from reports import style
 from reports.figures.drawing import Drawing
@@ -21,21 +22,21 @@ def draw(studies: Sequence[Study]) -> Drawing | None:
     if not shown:
         return None
     figure, axes = style.panels(len(shown), height=0.45 * max(len(study.space) for study in shown) + 1.2)
-    sentences = []
+    sentences, rows = [], []
     for panel, study in zip(axes, shown, strict=True):
         color = of_study(study).color
         found = study.told["importance"]
         order = sorted(study.space, key=lambda dimension: -found[dimension.key]["value"])
         value, low, high = (np.array([found[d.key][part] for d in order]) for part in ("value", "low", "high"))
         panel.barh(range(len(order)), value, color=color, alpha=0.6, height=0.6)
-        panel.hlines(range(len(order)), low, high, color="black", linewidth=1.2)
+        panel.hlines(range(len(order)), low, high, color=style.ink(), linewidth=1.2)
         style.rows_axis(panel, [dimension.name for dimension in order])
         panel.set(title=study.name, xlabel="importance", xlim=(0, 1))
+        rows += [{"study": study.name, "key": d.key, **found[d.key]} for d in order]
         first, last = order[0], order[-1]
         reach = [f"{v:.2f} [{a:.2f}, {b:.2f}]" for v, a, b in zip(value, low, high, strict=True)]
         apart = "." if low[0] > high[-1] else "; these trials do not tell them apart."
         sentences.append(
             f"{study.name}: {first.name} matters most ({reach[0]}), {last.name} least ({reach[-1]}){apart}"
         )
-    style.footnote(figure, NOTE)
-    return Drawing(figure, " ".join(sentences))
+    return Drawing(figure, "\n".join(sentences), NOTE, pd.DataFrame(rows))

@@ -6,11 +6,11 @@ from itertools import combinations
 from reports import style
 from reports.figures.drawing import Drawing
 from reports.figures.search_slices import axis
-from reports.search import Dimension, Study
+from reports.search import Dimension, Study, trials
 
 NOTE = (
-    "Dot: a trial, coloured by its value (darker is better); ring: the winner on fresh seeds, or the best in the "
-    "search. Nothing is interpolated between trials. At most the three most important keys, by pairs."
+    "Dot: a trial, coloured by its value (the stronger, the better); ring: the winner on fresh seeds, or the best "
+    "in the search. Nothing is interpolated between trials. At most the three most important keys, by pairs."
 )
 
 
@@ -23,17 +23,17 @@ def draw(studies: Sequence[Study]) -> Drawing | None:
     for panel, (study, (one, other)) in zip(axes, panels, strict=True):
         done = study.trials("done")
         x, y = ([d.at(trial["params"][d.key]) for trial in done] for d in (one, other))
-        shade = "viridis_r" if study.sign > 0 else "viridis"
+        shade = style.shade(study.sign > 0)
         dots = panel.scatter(x, y, c=[trial["value"] for trial in done], s=24, cmap=shade, lw=0)
         if marked := study.marked:
             here, there = (d.at(marked["params"][d.key]) for d in (one, other))
-            panel.scatter([here], [there], s=80, facecolor="none", edgecolor="black", lw=1.2)
+            panel.scatter([here], [there], s=80, facecolor="none", edgecolor=style.ink(), lw=1.2)
         axis(panel, one, "x")
         axis(panel, other, "y")
         panel.set_title(study.name)
         figure.colorbar(dots, ax=panel, label=study.objective.partition(",")[0])
-    style.footnote(figure, NOTE)
-    return Drawing(figure, " ".join(map(_sentence, {study.name: study for study, _ in panels}.values())))
+    shown = list({study.name: study for study, _ in panels}.values())
+    return Drawing(figure, "\n".join(map(_sentence, shown)), NOTE, trials(shown))
 
 
 def chosen(study: Study) -> list[Dimension]:

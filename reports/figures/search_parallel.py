@@ -9,11 +9,12 @@ from matplotlib.collections import LineCollection
 
 from reports import style, text
 from reports.figures.drawing import Drawing
-from reports.search import Dimension, Study
+from reports.search import Dimension, Study, trials
 
 NOTE = (
-    "Line: a trial that is done, from key to key and to its value (darker is better); black: the winner on fresh "
-    "seeds, or the best in the search. Each axis runs over the key's space, in its logarithm where that is searched."
+    "Line: a trial that is done, from key to key and to its value (the stronger, the better); heavy: the winner on "
+    "fresh seeds, or the best in the search. Each axis runs over the key's space, in its logarithm where that is "
+    "searched."
 )
 
 
@@ -26,8 +27,8 @@ def draw(studies: Sequence[Study]) -> Drawing | None:
     figure, axes = style.panels(len(shown), height=3.4, width=1.5 * widest + 1.5, columns=1 if widest > 3 else 2)
     for panel, study in zip(axes, shown, strict=True):
         _lines(panel, study)
-    style.footnote(figure, NOTE)
-    return Drawing(figure, f"{sum(len(study.trials('done')) for study in shown)} trials, a line each.")
+    sentence = f"{sum(len(study.trials('done')) for study in shown)} trials, a line each."
+    return Drawing(figure, sentence, NOTE, trials(shown))
 
 
 def _lines(panel: Axes, study: Study) -> None:
@@ -40,11 +41,11 @@ def _lines(panel: Axes, study: Study) -> None:
     x = np.arange(heights.shape[1])
     order = np.argsort(study.sign * values)
     lines = [np.column_stack([x, heights[i]]) for i in order]
-    color = mpl.colormaps["viridis_r"](last if study.sign > 0 else 1 - last)[order]
+    color = mpl.colormaps[style.shade(True)](last if study.sign > 0 else 1 - last)[order]
     panel.add_collection(LineCollection(lines, colors=color, linewidths=0.9, alpha=0.8))
     if marked := study.marked:
         row = next(i for i, trial in enumerate(done) if trial["number"] == marked["number"])
-        panel.plot(x, heights[row], color="black", linewidth=1.8)
+        panel.plot(x, heights[row], color=style.ink(), linewidth=1.8)
     for place, dimension in enumerate(study.space):
         _axis(panel, place, dimension)
     for share, value in ((0, low), (1, high)):

@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from reports import style
 from reports.figures.drawing import Drawing
-from reports.search import Dimension, Study
+from reports.search import Dimension, Study, trials
 
 NOTE = (
     "Dot: a trial, darker the later. Ring: the winner on fresh seeds (or the best in the search, where the defaults "
@@ -27,8 +27,7 @@ def draw(studies: Sequence[Study]) -> Drawing | None:
     figure, axes = style.panels(len(pairs), height=2.7, width=3.0, columns=columns)
     for panel, (study, dimension) in zip(axes, pairs, strict=True):
         _slice(panel, study, dimension)
-    style.footnote(figure, NOTE)
-    return Drawing(figure, " ".join(map(_sentence, studies)))
+    return Drawing(figure, "\n".join(map(_sentence, studies)), NOTE, trials(studies))
 
 
 def axis(panel: Axes, dimension: Dimension, which: str) -> None:
@@ -58,7 +57,7 @@ def _slice(panel: Axes, study: Study, dimension: Dimension) -> None:
     marked = study.marked
     if marked:
         place = dimension.at(marked["params"][dimension.key])
-        panel.scatter([place], [marked["value"]], s=60, facecolor="none", edgecolor="black", lw=1.2)
+        panel.scatter([place], [marked["value"]], s=60, facecolor="none", edgecolor=style.ink(), lw=1.2)
     default = study.told["defaults"][dimension.key]
     if dimension.kind != "choice" or default in dimension.choices:
         panel.axvline(dimension.at(default), color="0.3", linewidth=1.1, linestyle="--", zorder=1)

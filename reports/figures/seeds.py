@@ -38,7 +38,7 @@ def draw(data: Data) -> Drawing | None:
             panel.set_xlabel("")
         panel.spines[["top", "right"]].set_visible(False)
     figure.supxlabel(style.STEPS if data.x == "env_steps" else "seconds of training", fontsize=style.look().size)
-    figure.supylabel(style.metric_name(data.metric), fontsize=style.look().size)
+    figure.supylabel(style.metric_name(data.metric, figure.get_figheight()), fontsize=style.look().size)
     _share(axes, groups)
     table = pd.DataFrame(
         [

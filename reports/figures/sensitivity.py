@@ -11,7 +11,7 @@ from reports import style, text
 from reports.data import Data, Group, varying
 from reports.figures.drawing import Drawing
 from reports.naming import SYMBOLS, algorithm_name, key_name, show
-from reports.statistics import Array, difference_interval, difference_of_means, mean, mean_interval
+from reports.statistics import Array, difference_of_means, mean
 
 STEP_SIZES = {
     "reinforce": "hyperparameters.learning_rate",
@@ -51,22 +51,15 @@ class Panel:
 def find(data: Data) -> list[Panel]:
     """A panel per environment and algorithm whose settings differ in one key alone, of which there are three or more
     values. Settings that stopped short of the environment's end are left out."""
-    panels = []
-    for env in data.envs:
-        complete = data.complete(env)
-        by_algorithm = {name: [one for one in complete if one.algorithm == name] for name in _algorithms(complete)}
-        for groups in by_algorithm.values():
-            keys = varying(groups)
-            if len(keys) == 1 and len(groups) >= FEWEST:
-                (key,) = keys
-                if all(key in group.config for group in groups):
-                    others = [own[0] for own in by_algorithm.values() if len(own) == 1 and key not in own[0].config]
-                    panels.append(Panel(key, groups, others))
+    panels, rivals = [], list(data.rivals())
+    for groups in rivals:
+        keys = varying(groups)
+        if len(keys) == 1 and len(groups) >= FEWEST:
+            (key,) = keys
+            if all(key in group.config for group in groups):
+                alone = [own[0] for own in rivals if len(own) == 1 and own[0].env == groups[0].env]
+                panels.append(Panel(key, groups, [one for one in alone if key not in one.config]))
     return panels
-
-
-def _algorithms(groups: Sequence[Group]) -> list[str]:
-    return list(dict.fromkeys(group.algorithm for group in groups))
 
 
 def _order(value: Any) -> tuple[int, float, str]:
@@ -100,7 +93,7 @@ def _draw(data: Data, panels: list[Panel]) -> Drawing | None:
     axes[0].set_ylabel(style.RETURN if style.look().baked else "return")
     if any(panel.references for panel in panels):
         style.legend(figure, axes)
-    return Drawing(figure, "\n".join(map(_sentence, panels)), NOTE, _table(panels))
+    return Drawing(figure, "\n".join(map(_sentence, panels)), f"{NOTE} {data.limits}".strip(), _table(panels))
 
 
 def positions(values: Sequence[Any]) -> tuple[Array, bool]:
@@ -126,13 +119,13 @@ def _curve(axis: Axes, panel: Panel, data: Data) -> None:
             alpha=0.4,
             lw=0,
         )
-    ends = [mean_interval(group.final) for group in panel.groups]
+    ends = [group.interval(group.final) for group in panel.groups]
     seen = np.concatenate([group.final for group in panel.groups])
     margin = 0.08 * float(np.ptp(seen)) or 1.0
     if panel.groups[0].n > 1:
         axis.fill_between(x, [e.low for e in ends], [e.high for e in ends], color=look.color, alpha=0.18, linewidth=0)
     for reference in panel.references:
-        low, high = mean_interval(reference.final)
+        low, high = reference.interval(reference.final)
         axis.axhspan(low, high, color=style.GREY, alpha=0.15, linewidth=0)
         axis.axhline(
             mean(reference.final), color=style.GREY, linewidth=1.2, label=f"{reference.label} ({reference.note})"
@@ -152,7 +145,7 @@ def _table(panels: Sequence[Panel]) -> pd.DataFrame:
     found = []
     for panel in panels:
         for group in panel.groups:
-            low, high = mean_interval(group.final)
+            low, high = group.interval(group.final)
             row = {"env": group.env, "algorithm": group.algorithm, "key": panel.key, "value": panel.value(group)}
             found.append({**row, "n": group.n, "mean": mean(group.final), "low": low, "high": high})
     return pd.DataFrame(found)
@@ -161,10 +154,10 @@ def _table(panels: Sequence[Panel]) -> pd.DataFrame:
 def _sentence(panel: Panel) -> str:
     """The best value, and whether the smallest and the largest lose against it."""
     best = max(panel.groups, key=lambda group: group.score)
-    reach = text.interval(mean(best.final), mean_interval(best.final))
+    reach = text.interval(mean(best.final), best.interval(best.final))
     first, last = panel.groups[0], panel.groups[-1]
     parts = [
-        f"{word} {panel.symbol}={panel.value(group)} {_loss(best.final, group.final)}"
+        f"{word} {panel.symbol}={panel.value(group)} {_loss(best, group)}"
         for word, group in (("the smallest,", first), ("the largest,", last))
         if group is not best
     ]
@@ -172,7 +165,7 @@ def _sentence(panel: Panel) -> str:
     return f"{name}: best at {panel.symbol}={panel.value(best)}, return {reach}; {'; '.join(parts)}."
 
 
-def _loss(best: Array, other: Array) -> str:
-    ends = difference_interval(best, other)
-    shown = text.interval(difference_of_means(best, other), ends)
+def _loss(best: Group, other: Group) -> str:
+    ends = best.lead(other)
+    shown = text.interval(difference_of_means(best.final, other.final), ends)
     return f"loses {shown}" if ends.low > 0 else f"loses {shown}, which may be nothing"

@@ -43,7 +43,7 @@ def draw(data: Data) -> Drawing | None:
         panel.set_xlabel(f"{style.STEPS} to a return of {level:g}")
         style.finish(panel, env, groups)
         if any(group.n for group in groups):
-            panel.set_xlim(left=0)
+            panel.set_xlim(0, 1.04 * max(float(group.ends.max()) for group in groups if group.n))
         else:
             style.empty(panel, "no finished episode yet")
     table = pd.DataFrame(

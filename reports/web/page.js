@@ -49,6 +49,7 @@
         const td = make("td");
         if (Array.isArray(cell)) td.append(make("a", { href: encodeURI(cell[1]) }, cell[0]));
         else td.textContent = shown(cell);
+        if (/^[-+–]?[\d.∞]/.test(td.textContent) && td.textContent.length < 26) td.className = "short";
         return td;
       }))));
       note.textContent = rows.length > limit ? `${limit} of ${rows.length} rows` : `${rows.length} row${rows.length === 1 ? "" : "s"}`;
@@ -205,6 +206,7 @@
     const [x, seeds, runs] = aligned(place);
     const counted = seeds.filter((_, row) => D.runs.counted[runs[row]]), n = counted.length;
     const mean = [], low = [], high = [], points = [];
+    const [least, most] = (state.metric === D.returns ? D.jobs[place].returns : D.possible[state.metric]) || [null, null];
     for (let k = 0; k < x.length; k++) {
       let sum = 0, square = 0, missing = false;
       for (const seed of counted) {
@@ -215,7 +217,7 @@
       const middle = sum / n;
       for (const seed of counted) square += (seed[k] - middle) ** 2;
       const half = n > 1 ? D.student[Math.min(n - 2, D.student.length - 1)] * Math.sqrt(square / (n - 1) / n) : NaN;
-      points.push(x[k]); mean.push(middle); low.push(middle - half); high.push(middle + half);
+      points.push(x[k]); mean.push(middle); low.push(least === null ? middle - half : Math.max(middle - half, least)); high.push(most === null ? middle + half : Math.min(middle + half, most));
     }
     return { points, mean, low, high, n };
   }

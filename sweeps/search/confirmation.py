@@ -13,20 +13,26 @@ import yaml
 
 from pgbench.config import Config
 from pgbench.runs.records import is_over, read_status, seed_dir
-from sweeps.search.objective import Array, pooled, read_curve
+from reports.statistics import difference_interval, iqm_difference_interval, iqm_interval, mean_interval
+from sweeps.search.objective import Array, pooled
 from sweeps.search.space import Params
 from sweeps.search.study import CONFIRMATION, Study
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-RESAMPLES = 2000
-
 
 class Interval(NamedTuple):
     value: float
     low: float
     high: float
+
+
+INTERVALS = {
+    "mean": (mean_interval, difference_interval),
+    "iqm": (iqm_interval, iqm_difference_interval),
+}
+"""The reports' own, which hold their level with few seeds: of one sample, and of a difference."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def scores(candidate: Candidate, study: Study) -> dict[int, float]:
     found = {}
     for seed in study.search.confirm.seed_list:
         each = [
-            objective.score(read_curve(seed_dir(job.job_dir, seed)), job.total_steps)
+            objective.score(objective.read(seed_dir(job.job_dir, seed)), job.total_steps)
             for job, objective in zip(candidate.jobs, study.subject.objectives, strict=True)
             if is_over(read_status(seed_dir(job.job_dir, seed)), job.total_steps)
         ]
@@ -82,25 +88,14 @@ def held_out(table: Array, statistic: str, maximize: bool) -> Array:
     return np.array([table[int(np.argmax(values)), s] for s, values in enumerate(others)])
 
 
-def interval(sample: Array, statistic: str, other: Array | None = None, seed: int = 0) -> Interval:
-    """A statistic over seeds [S], or its difference from another sample's [S'], with a 95% bootstrap interval.
+def interval(sample: Array, statistic: str, other: Array | None = None) -> Interval:
+    """A statistic over seeds [S], or its difference from another sample's [S'], with its 95% interval.
 
-    Percentiles; each sample's seeds are redrawn by themselves (Efron 1979). NaN ends with fewer than two seeds.
+    Student's and Welch's for means, winsorised for the IQM. NaN ends with fewer than two seeds.
     """
-    rng = np.random.default_rng(seed)
-
-    def drawn(values: Array) -> Array:
-        rows = np.sort(values[rng.integers(len(values), size=(RESAMPLES, len(values)))], axis=1)
-        cut = len(values) // 4 if statistic == "iqm" else 0
-        means: Array = rows[:, cut : len(values) - cut].mean(axis=1)
-        return means
-
-    value, draws = pooled(sample, statistic), drawn(sample)
-    if other is not None:
-        value, draws = value - pooled(other, statistic), draws - drawn(other)
-    if min(len(sample), len(sample if other is None else other)) < 2:
-        return Interval(value, float("nan"), float("nan"))
-    low, high = np.quantile(draws, [0.025, 0.975])
+    single, difference = INTERVALS[statistic]
+    value = pooled(sample, statistic) - (0.0 if other is None else pooled(other, statistic))
+    low, high = single(sample) if other is None else difference(sample, other)
     return Interval(value, float(low), float(high))
 
 

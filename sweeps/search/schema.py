@@ -45,6 +45,8 @@ class Search:
     """tuning seeds of a trial: a count (1000, 1001, ...) or a list"""
     objective: Literal["final_return", "area", "steps_to_threshold"] = "final_return"
     """return at the end, mean return along training, or environment steps to a return (fewer are better)"""
+    returns: Literal["training", "evaluations"] = "training"
+    """whose: of the last 100 training episodes, or of the evaluations that `evaluation.every` makes in each run"""
     threshold: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """return that steps_to_threshold waits for; null is Gymnasium's reward_threshold"""
     statistic: Literal["mean", "iqm"] = "mean"

@@ -11,7 +11,7 @@ from pgbench.runs.code import take_stock
 from pgbench.runs.records import is_over, read_status, seed_dir
 from sweeps.plan import Unit, split
 from sweeps.search.confirmation import Candidate, candidates
-from sweeps.search.objective import Objective, pooled, read_curve
+from sweeps.search.objective import Objective, pooled
 from sweeps.search.pruners import ALONG
 from sweeps.search.study import TRIALS, Study
 from sweeps.state import WITHDRAWN, mark_pending, withdraw
@@ -162,7 +162,7 @@ class StudySource:
     def _along(self, each: Open, steps: Sequence[int]) -> Iterator[tuple[int, float]]:
         if not steps or min(_reached(*run[:2]) for run in each.runs) < steps[0]:
             return
-        curves = [read_curve(seed_dir(config.job_dir, seed)) for config, seed, _ in each.runs]
+        curves = [objective.read(seed_dir(config.job_dir, seed)) for config, seed, objective in each.runs]
         tables = zip(each.runs, curves, strict=True)
         ends = [math.inf if _done(*run[:2]) else max(curve.steps, default=0) for run, curve in tables]
         for step in steps:
@@ -208,7 +208,8 @@ class StudySource:
         scores = [score(run) for run in ended]
         value = pooled(scores, self.search.statistic)
         if math.isnan(value):
-            return "FAIL", None, {**notes, "message": "a run has not finished an episode"}
+            what = "made an evaluation" if self.search.returns == "evaluations" else "finished an episode"
+            return "FAIL", None, {**notes, "message": f"a run has not {what}"}
         return "COMPLETE", value, {**notes, "scores": scores}
 
     def _confirm(self) -> None:
@@ -249,7 +250,7 @@ class Source:
 def score(run: Run) -> float:
     """A run's score, from its records."""
     config, seed, objective = run
-    return objective.score(read_curve(seed_dir(config.job_dir, seed)), config.total_steps)
+    return objective.score(objective.read(seed_dir(config.job_dir, seed)), config.total_steps)
 
 
 def cost(runs: Sequence[Run]) -> dict[str, float]:

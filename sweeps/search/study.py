@@ -65,7 +65,16 @@ class Subject:
         for config, (low, high) in zip(self.base, ranges, strict=True):
             steps = search.objective == "steps_to_threshold"
             threshold = solved_at(config.env.id, search.threshold) if steps else math.nan
-            found.append(Objective(search.objective, search.statistic, threshold, low, high, bool(search.tasks)))
+            evaluation = config.evaluation
+            if search.returns == "evaluations" and evaluation.every is None:
+                raise UserError(
+                    "search.returns: got 'evaluations', but no run makes any: set evaluation.every to the environment "
+                    "steps between two of them"
+                )
+            evaluated = evaluation.deterministic if search.returns == "evaluations" else None
+            found.append(
+                Objective(search.objective, search.statistic, threshold, low, high, bool(search.tasks), evaluated)
+            )
         return found
 
     def jobs(self, params: Params, seeds: Sequence[int], where: str) -> list[Config]:
@@ -80,6 +89,10 @@ class Subject:
         search = {key: value for key, value in asdict(self.search).items() if key not in ("space", "confirm")}
         if search["sampler"] not in ("grid", "qmc"):
             search.pop("trials")
+        if search["returns"] == "training":
+            search.pop("returns")  # older studies have none
+        else:
+            search["evaluation"] = to_plain(self.base[0].evaluation)
         space = {dimension.key: dimension.plain() for dimension in self.space}
         jobs, steps = [config.identity for config in self.base], [config.total_steps for config in self.base]
         plain: dict[str, Any] = json.loads(

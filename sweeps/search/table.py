@@ -17,7 +17,7 @@ from sweeps.search.source import cost
 from sweeps.search.study import STATES, Study
 
 TABLE, CSV = "search.json", "trials.csv"
-SAID = ("objective", "statistic", "direction", "sampler", "pruner", "batch", "seed")
+SAID = ("objective", "returns", "statistic", "direction", "sampler", "pruner", "batch", "seed")
 RESAMPLES = 100
 LEAST_TRIALS = 10  # complete ones, for importances
 
@@ -79,7 +79,7 @@ def confirmation(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any
 
     `winner` is a trial, or None where no trial scores better than the defaults. `optimism` is the best trial's value in
     the search less its value on fresh seeds, `gain` is `held_out` less the defaults; both are positive for "better",
-    whichever direction is better. Intervals are 95% bootstrap intervals over fresh seeds. None before there are any.
+    whichever direction is better. Intervals are 95% intervals over fresh seeds. None before there are any.
     """
     statistic, sign, objectives = study.search.statistic, 1 if study.maximize else -1, study.subject.objectives
     found = [(candidate, scores(candidate, study)) for candidate in candidates]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+import gymnasium as gym
 import numpy as np
 import torch
 from torch import nn
@@ -73,6 +74,39 @@ class WithDropout(SameAsMLP):
     def __init__(self, obs_size, outputs):
         super().__init__(obs_size, outputs)
         self.drop = nn.Dropout(0.5)
+
+
+class OneTooMany(SameAsMLP):
+    """As if somebody had counted actions from one."""
+
+    def __init__(self, obs_size, outputs):
+        super().__init__(obs_size, outputs + 1)
+
+
+class Narrow(SameAsMLP):
+    """Expects another observation."""
+
+    def __init__(self, obs_size, outputs):
+        super().__init__(obs_size - 1, outputs)
+
+
+class Refuses(gym.Wrapper):
+    def __init__(self, env, word):
+        raise ValueError(word)
+
+
+class Breaks(gym.Wrapper):
+    def step(self, action):
+        raise KeyError("nothing here")
+
+
+def greedy(learner, rollout, config):
+    """Reads what `reads` does not name."""
+    return learner, {"objective": config.hyperparameters.delta}
+
+
+def misspelt(learner, rollout, config):
+    return learner, {"objective": config.hyperparameters.rat}
 
 
 not_a_module = dict

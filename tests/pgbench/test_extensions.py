@@ -1,6 +1,8 @@
 """Other people's code through the same door as ours: algorithms, networks, weights, wrappers."""
 
 import csv
+import re
+import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
@@ -114,9 +116,24 @@ def test_a_theta_of_another_shape_is_an_error(tmp_path: Path) -> None:
         ("algorithm.advantage=own:nothing", "'own' has no 'nothing'"),
         ("hyperparameters.network=own:not_a_module", "is no torch.nn.Module"),
         ("hyperparameters.network=own:WithDropout", "dropout"),
+        (
+            "hyperparameters.network=own:OneTooMany",
+            r"hyperparameters.network: 'own:OneTooMany' gives \[2, 3\].*\[2, 2\]",
+        ),
+        ("hyperparameters.critic_network=own:OneTooMany", r"critic_network: .* gives \[2, 2\] of torch.float32"),
+        ("hyperparameters.network=own:Narrow", r"own:Narrow' fails on a batch \[2, 4\] of observations: RuntimeError"),
         ("hyperparameters.network_kwargs={width: 3}", "unexpected keyword argument 'width'"),
         ("env.wrappers=[{wrapper: own:nothing}]", "'own' has no 'nothing'"),
         ("env.wrappers=[{name: own:nothing}]", "env.wrappers"),
+        (
+            "env.wrappers=[{wrapper: own:Refuses, word: no}]",
+            "env.wrappers: cannot put 'own:Refuses' around 'CartPole-v1'",
+        ),
+        ("env.wrappers=[{wrapper: own:Breaks}]", "env.wrappers: own:Breaks around 'CartPole-v1' fails in its first"),
+        ("env.wrappers=[{wrapper: own:not_a_module}]", "env.wrappers: "),
+        ("algorithm.update=own:greedy", "hyperparameters.delta is read but not declared: add it to algorithm.reads"),
+        ("algorithm.update=own:misspelt", "no hyperparameter is called 'rat'; did you mean 'rate'"),
+        ("algorithm.update=untyped:update", "untyped.Hyperparameters.clip has no type.* write `clip: float = "),
     ],
 )
 def test_what_is_not_there_is_told_in_one_line(tmp_path: Path, override: str, message: str) -> None:
@@ -124,6 +141,25 @@ def test_what_is_not_there_is_told_in_one_line(tmp_path: Path, override: str, me
     with pytest.raises(UserError, match=message) as error:
         pgbench.train(own(tmp_path, "algorithm=own", *network, override))
     assert "\n" not in str(error.value)
+
+
+def test_help_lists_the_keys_of_own_algorithms(capsys: pytest.CaptureFixture[str]) -> None:
+    from pgbench.commands.train import main
+    from sweeps.__main__ import main as sweep
+
+    for command, line in ((main, r"hyperparameters.rate=0.01 +step size"), (sweep, r"hyperparameters.rate +step size")):
+        assert command(["--help", "--config-dir", CONF]) == 0
+        assert re.search(rf"== Keys of algorithm=own ==\n +{line} of the plain gradient\n", capsys.readouterr().out)
+
+
+def test_a_reader_of_help_may_have_seen_enough() -> None:
+    """`python -m pgbench --help | head -1`: no traceback, whatever the pipe still held."""
+    command = [sys.executable, "-m", "pgbench", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
 
 
 def test_a_weight_of_ones_own(tmp_path: Path) -> None:

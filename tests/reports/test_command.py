@@ -1,5 +1,6 @@
 """python -m reports, as people and scripts call it."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -56,6 +57,35 @@ def test_a_figure_of_an_earlier_report_does_not_stay(write: Write, tmp_path: Pat
     assert (out / "mine.png").exists()
 
 
+def test_watch_draws_again_as_records_grow_until_all_have_ended(write: Write, tmp_path: Path, capsys) -> None:
+    root, page = tmp_path / "runs", tmp_path / "out" / "index.html"
+    write("trpo", 0, [20.0, 41.0], root=root, status="running")
+    command = [sys.executable, "-m", "reports", str(root), "--out", str(page.parent), "--watch", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+
+        def drawn() -> str:
+            """What the command prints of its next report."""
+            assert process.stdout is not None
+            said = ""
+            while "index.html are in" not in said:
+                line = process.stdout.readline()
+                assert line, said
+                said += line
+            return said
+
+        assert "a mean of 41.0" in drawn()
+        write("trpo", 1, [20.0, 63.0], root=root, status="running")
+        assert "a mean of 52.0" in drawn()
+        assert '<meta http-equiv="refresh" content="1">' in page.read_text()
+        process.send_signal(signal.SIGINT)
+        rest, error = process.communicate(timeout=60)
+    assert (process.returncode, rest, error) == (0, "", "")  # nor was it drawn without a change
+    for status in root.glob("*/*/status.json"):
+        status.write_text(status.read_text().replace("running", "done"))
+    assert main([str(root), "--out", str(page.parent), "--watch", "1"]) == 0  # by itself
+    assert "http-equiv" not in page.read_text()
+
+
 def test_help_answers_at_once() -> None:
     start = time.perf_counter()
     result = run("-m", "reports", "--help")
@@ -71,7 +101,7 @@ def test_neither_the_import_nor_the_command_imports_torch_or_wandb(write: Write,
         f"assert main([{str(tmp_path / 'runs')!r}, '--out', {str(tmp_path / 'out')!r}]) == 0\n"
         "assert 'seaborn' in sys.modules\n"
         "own = {name for name in sys.modules if name.startswith('pgbench.')}\n"
-        "assert {one.split('.')[1] for one in own} <= {'runs', 'errors', 'files', 'terminal'}, own\n"
+        "assert {one.split('.')[1] for one in own} <= {'runs', 'errors', 'files', 'plugins', 'terminal'}, own\n"
         "assert not {'torch', 'wandb'} & set(sys.modules)"
     )
     result = run("-c", program)

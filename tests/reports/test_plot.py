@@ -79,7 +79,7 @@ def test_a_figure_of_ones_own_is_drawn(write: Write, tmp_path: Path, monkeypatch
     assert (tmp_path / "out" / "entropy.png").exists()
     assert "Entropy falls." in (tmp_path / "out" / "index.html").read_text()
     assert main(["runs", "--figure", "mine:nothing"]) == 2
-    assert "write module:function" in capsys.readouterr().err
+    assert "--figure: 'mine' has no 'nothing', it has" in capsys.readouterr().err
 
 
 def test_mistakes_are_told(write: Write, tmp_path: Path) -> None:

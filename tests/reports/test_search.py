@@ -4,12 +4,15 @@ import json
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from reports.figures.search import SEARCH
+from reports.__main__ import main
+from reports.data import Data, load_data
+from reports.figures import SEARCH
 from reports.figures.search_budget import values
 from reports.figures.search_history import best_so_far
-from reports.search import Dimension, Study, expected_best, load, main, rows
+from reports.search import Dimension, Study, expected_best, load, rows
 from reports.statistics import bootstrap_ci
 
 
@@ -118,27 +121,48 @@ def test_places_on_an_axis():
     assert (choice.at([64, 64]), choice.share("x"), choice.labels) == (1, 0.25, ["x", "[64, 64]"])
 
 
-def test_everything_is_drawn_and_said(directory, tmp_path, capsys):
+def test_the_page_of_a_search_has_its_figures_and_the_runs_on_fresh_seeds(directory, write, tmp_path, capsys):
+    """Tuning seeds and fresh ones of one setting are one job, and must not be pooled."""
+    for part, seeds in (("trials", (1000, 1001)), ("confirmation", (2000, 2001, 2002))):
+        for seed in seeds:
+            write("npg", seed, root=directory / part)
     out = tmp_path / "out"
     assert main([str(directory), "--out", str(out)]) == 0
     said = capsys.readouterr().out
-    for name in SEARCH:
-        assert (out / f"{name}.png").stat().st_size > 5000
-        assert f"{name}: " in said
+    assert "A search: 12 trials of npg-CartPole-v1. Figures and tables of runs are of the best trials and" in said
     assert "trial 4, the best in the search with 24.0, scores 21.0 [20.0, 22.5] on 2 fresh seeds" in said
     assert "the search was 3 too optimistic" in said
     assert "gains 1.5 [-0.5, 3] on the defaults, which may be nothing" in said
-    assert "delta matters most (0.70 [0.35, 0.84]), activation least (0.10 [0.05, 0.12])." in said
-    table = (out / "search.md").read_text()
+    for name in SEARCH:
+        assert (out / f"{name}.png").stat().st_size > 5000
+        assert len(pd.read_csv(out / f"{name}.csv"))
+    page = (out / "index.html").read_text()
+    assert "delta matters most (0.70 [0.35, 0.84]), activation least (0.10 [0.05, 0.12])." in page
+    assert page.count('<figure id="search_') == len(SEARCH)
+    assert "Search: every trial" in page
+    table = (out / "summary.md").read_text()
     assert "| steps of the search | 1.2M |" in table
     assert "| trials | 10 done, 1 pruned, 1 failed |" in table
-    assert (out / "search.html").read_text().count("<img") == len(SEARCH)
+    account = json.loads((out / "final_return.json").read_text())
+    assert list(account["used"].values()) == ["2000-2002"]
+    assert account["searches"] == ["npg-CartPole-v1"]
+
+
+def test_before_the_confirmation_the_trials_are_drawn(directory, write):
+    write("npg", 1000, root=directory / "trials")
+    data = load_data(directory)
+    assert [seed.seed for group in data.groups for seed in group.seeds] == [1000]
+    (directory / "search.json").unlink()
+    (directory / "journal.log").touch()  # a search that has not paused yet
+    data = load_data(directory)
+    assert (len(data.groups), data.searches) == (1, ())
 
 
 def test_where_the_defaults_win_it_is_said(tmp_path):
     (tmp_path / "search.json").write_text(json.dumps(content(winner=None)))
     studies = load(tmp_path)
-    assert "no trial beats the defaults, 21.0 [20.0, 22.5]" in SEARCH["search_confirmation"](studies).sentence
+    drawing = SEARCH["search_confirmation"](Data((), searches=tuple(studies)))
+    assert "no trial beats the defaults, 21.0 [20.0, 22.5]" in drawing.sentence
     assert rows(studies)[0]["winner on fresh seeds"] == "defaults"
 
 
@@ -146,15 +170,20 @@ def test_what_is_not_there_is_not_drawn(tmp_path):
     told = content()
     told["studies"][0] |= {"confirmation": None, "importance": {}}
     (tmp_path / "search.json").write_text(json.dumps(told))
-    studies = load(tmp_path)
-    assert SEARCH["search_confirmation"](studies) is None
-    assert SEARCH["search_importance"](studies) is None
-    assert "winner on fresh seeds" not in rows(studies)[0]
+    data = Data((), searches=tuple(load(tmp_path)))
+    assert SEARCH["search_confirmation"](data) is None
+    assert SEARCH["search_importance"](data) is None
+    assert "winner on fresh seeds" not in rows(data.searches)[0]
+    assert all(draw(Data(())) is None for draw in SEARCH.values())
 
 
-def test_a_directory_without_a_search_is_one_line(tmp_path, capsys):
+def test_a_damaged_table_is_one_line(write, tmp_path, capsys):
+    write(root=tmp_path / "trials")
+    (tmp_path / "search.json").write_text("{")
     assert main([str(tmp_path)]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "re-run the command of the search" in told
 
 
 def test_an_interval_of_the_budget_curve_covers(directory):

@@ -16,6 +16,7 @@ from reports.statistics import (
     geometric_mean_interval,
     improvement_over_tasks,
     iqm,
+    iqm_difference_interval,
     iqm_interval,
     mean,
     mean_interval,
@@ -193,6 +194,21 @@ def test_difference_interval_is_welchs() -> None:
     assert (high - low) / 2 == pytest.approx(3.2186 * (5 / 3) ** 0.5, rel=1e-3)
     assert difference_interval([1, 1], [0, 0]) == (1, 1)
     np.testing.assert_allclose(paired_interval([1, 2, 3], [0, 2, 4]), mean_interval([1, 0, -1]))
+
+
+def test_iqm_difference_interval_is_yuens() -> None:
+    from scipy.stats import ttest_ind  # a twin: Yuen's test is its `trim`
+
+    rng = np.random.default_rng(0)
+    for seeds, others in ((3, 3), (5, 9), (12, 8)):
+        x, y = rng.normal(3, 2, seeds), rng.normal(0, 5, others)
+        low, high = iqm_difference_interval(x, y)
+        assert (low + high) / 2 == pytest.approx(float(iqm(x) - iqm(y)))
+        # The p-value of this difference, less its end, is 5%.
+        assert ttest_ind(x - low, y, equal_var=False, trim=0.25).pvalue == pytest.approx(0.05)
+        assert ttest_ind(x - high, y, equal_var=False, trim=0.25).pvalue == pytest.approx(0.05)
+    np.testing.assert_allclose(iqm_difference_interval([1, 2, 3], [2, 4, 6]), difference_interval([1, 2, 3], [2, 4, 6]))
+    assert np.isnan(iqm_difference_interval([1], [2, 3])).all()
 
 
 def test_median_interval_needs_six_seeds() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pgbench.errors import UserError
+from reports.statistics import difference_interval, iqm_interval, mean_interval
 from sweeps.search.confirmation import held_out, interval
 from sweeps.search.objective import Curve, Objective, area, pooled, read_curve, solved_at, steps_to_threshold
 
@@ -59,6 +60,19 @@ def test_a_curve_is_read_while_it_is_written(tmp_path):
     assert (curve.steps.tolist(), curve.returns.tolist(), curve.ready) == ([20, 30], [1.5, 2.5], 1)
 
 
+def test_a_curve_of_evaluations_is_of_one_kind(tmp_path):
+    """Drawn actions and the mode are two evaluations, and a torn last row is none."""
+    of_mode = objective("final_return", evaluated=True)
+    assert not len(of_mode.read(tmp_path).steps)
+    rows = ["10,0,1.0,5,1", "10,1,3.0,5,1", "10,0,90.0,5,0", "20,0,4.0,5,1", "20,1,6.0,5,1", "30,0,7"]
+    (tmp_path / "evaluations.csv").write_text("\n".join(["env_steps,episode,return,length,deterministic", *rows]))
+    assert of_mode.read(tmp_path).returns.tolist() == [2, 5]
+    assert of_mode.score(of_mode.read(tmp_path), 30) == 5
+    assert objective("final_return", evaluated=False).read(tmp_path).returns.tolist() == [90]
+    reached = objective("steps_to_threshold", threshold=2, evaluated=True)
+    assert reached.score(reached.read(tmp_path), 30) == 10  # each evaluation is whole: no window to wait for
+
+
 def test_thresholds_come_from_gymnasium_or_the_file():
     assert solved_at("CartPole-v1", None) == 475
     assert solved_at("CartPole-v1", 100) == 100
@@ -78,8 +92,11 @@ def test_held_out_scores_know_nothing_of_the_choice():
     assert abs(honest) < 0.05
 
 
-def test_intervals_cover_the_truth_about_as_often_as_they_say():
+def test_intervals_are_those_of_the_reports():
     rng = np.random.default_rng(1)
-    hits = [interval(rng.normal(3, 1, 20), "mean", rng.normal(1, 1, 20)) for _ in range(200)]
-    assert 0.88 <= np.mean([low <= 2 <= high for _, low, high in hits]) <= 0.99
+    ours, theirs = rng.normal(3, 1, 9), rng.normal(1, 1, 7)
+    assert interval(ours, "mean")[1:] == pytest.approx(mean_interval(ours))
+    assert interval(ours, "iqm")[1:] == pytest.approx(iqm_interval(ours))
+    assert interval(ours, "mean", theirs)[1:] == pytest.approx(difference_interval(ours, theirs))
+    assert interval(ours, "mean", theirs).value == pytest.approx(ours.mean() - theirs.mean())
     assert math.isnan(interval(np.array([1.0]), "mean").low)

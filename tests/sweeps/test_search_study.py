@@ -94,6 +94,16 @@ def test_another_search_is_refused(tmp_path, change, told):
         opened(tmp_path, **change)
 
 
+def test_an_objective_may_use_evaluations(tmp_path):
+    file = {**sweep_file(returns="evaluations"), "evaluation.every": 100, "evaluation.deterministic": True}
+    (subject,) = plan(file, {}, tmp_path)
+    assert subject.objectives[0].evaluated is True
+    Study(subject, open_storage(tmp_path))
+    (other,) = plan({**file, "evaluation.every": 200}, {}, tmp_path)
+    with pytest.raises(UserError, match=r"other search\.evaluation\.every"):
+        Study(other, open_storage(tmp_path))
+
+
 def test_more_trials_and_another_confirmation_are_no_other_search(tmp_path):
     opened(tmp_path)
     assert opened(tmp_path, trials=30, confirm={"best": 1, "seeds": 2}).size == 30
@@ -114,6 +124,7 @@ def test_more_trials_and_another_confirmation_are_no_other_search(tmp_path):
         ({"tasks": {"cartpole": [1, 1]}}, "two different returns"),
         ({"space": {"hyperparameters.learning_rate": "interval(0.1, 1)"}}, "reads none of hyperparameters.learning"),
         ({"space": {"hyperparameters.delta": "interval(-1, 1)"}}, "space.hyperparameters.delta: .*got -1"),
+        ({"returns": "evaluations"}, "search.returns: .*set evaluation.every"),
         ({"objective": "steps_to_threshold", "tasks": {"pendulum": [-1, 1]}}, "search.threshold: missing"),
     ],
 )
