@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -68,7 +69,7 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
     assert len(code) >= 5
     script = "\n".join(["import matplotlib; matplotlib.use('agg')", *code])
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=True, timeout=600)
     assert list(tmp_path.glob("runs/*/*/seed-0/policy.pt"))
 
 
@@ -165,4 +166,4 @@ def test_what_others_read_of_the_repository_is_whole() -> None:
 def test_the_version_is_said_once() -> None:
     assert f"version: {pgbench.__version__}\n" in (ROOT / "CITATION.cff").read_text()
     assert f"\n## {pgbench.__version__}\n" in (ROOT / "CHANGELOG.md").read_text()
-    assert not re.search(r"^version\s*=", (ROOT / "pyproject.toml").read_text(), re.M)
+    assert "version" not in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
