@@ -77,11 +77,11 @@ def figure(data: Data, study: str, name: str) -> Iterable[str]:
         if drawn is None:
             return
         drawing = Drawing(*drawn)
+        style.footnote(drawing.figure, drawing.note)
         save(drawing, HERE / "figures", f"{study}_{name}", "")
     for kind in ("pdf", "svg"):
         (HERE / "figures" / f"{study}_{name}.{kind}").unlink()
     yield f"![{name.replace('_', ' ')}](results/figures/{study}_{name}.png)\n"
-    yield f"<sub>{drawing.note}</sub>\n"
 
 
 def row(group: Group, data: Data) -> dict[str, str]:
