@@ -166,7 +166,8 @@ def shade(more: bool) -> str:
 
 
 def panels(count: int, height: float = 3.6, width: float = 4.6, columns: int = 3) -> tuple[Figure, list[Axes]]:
-    """A figure with `count` panels side by side, at most `columns` in a row. No pyplot state is touched.
+    """A figure with `count` panels side by side, at most `columns` in a row, rows as full as each other. No pyplot
+    state is touched.
 
     With a width given by the paper, as many in a row as stay two inches wide, and lower in proportion.
     """
@@ -177,6 +178,8 @@ def panels(count: int, height: float = 3.6, width: float = 4.6, columns: int = 3
         height *= max(total / columns / width, 0.62)
         width = total / columns
     rows = -(-count // columns)
+    if total is None:
+        columns = -(-count // rows)
     figure = Figure(figsize=(max(width * columns, 6) if total is None else total, height * rows))
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for spare in axes[count:]:

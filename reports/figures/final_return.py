@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from reports import style, text
 from reports.data import Data, Group
@@ -40,6 +41,7 @@ def draw(data: Data) -> Drawing:
             names.append(_name(group, data))
         style.rows_axis(panel, names)
         panel.set_xlabel(style.RETURN)
+        panel.xaxis.set_major_locator(MaxNLocator(6))
         style.finish(panel, env, data.of(env))
         if not any(group.n for group in data.of(env)):
             style.empty(panel, "no finished episode yet")
