@@ -273,7 +273,7 @@ def empty(axes: Axes, message: str) -> None:
 
 def rows_axis(axes: Axes, names: Sequence[str], letters: int = 34) -> None:
     """One named row per job on y, the first on top; a name takes two lines at most."""
-    shown = ["\n".join(_two_lines(name, letters + 4)) for name in text.shorten(list(names), 2 * letters - 10)]
+    shown = ["\n".join(_two_lines(name, letters + 4)) for name in text.shorten(list(names), 2 * letters + 4)]
     axes.set_yticks(range(len(names)), shown)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(False, axis="y")

@@ -66,7 +66,7 @@ def rows(data: Data, env: str, most: int = ROWS) -> list[Group | str]:
 
 def _name(group: Group, data: Data) -> str:
     late = group.n and group.end < data.horizon(group.env)
-    return f"{text.short(group.label, 40)} ({group.note}{f', at {text.steps(group.end)}' if late else ''})"
+    return f"{text.short(group.label, 56)} ({group.note}{f', at {text.steps(group.end)}' if late else ''})"
 
 
 def _row(panel: Axes, place: int, group: Group, data: Data) -> None:
