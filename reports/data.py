@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from pgbench.errors import UserError
 from pgbench.runs.find import Directories
 from pgbench.runs.records import EVALUATIONS, EVALUATIONS_FILE
-from reports import naming, possible, search, text
+from reports import naming, possible, search
 from reports.curves import Table
 from reports.load import RecordsWarning, Study, read_files, read_measurements, read_study
 from reports.normalization import Bounds, load_bounds
@@ -240,7 +240,7 @@ class Data:
     def limits(self) -> str:
         """For captions: where intervals are cut since no return lies beyond; empty where nothing is known."""
         known = {g.env: g.returns for g in self.groups if g.returns != UNBOUNDED}
-        parts = [f"{env} {' to '.join(text.number(end) for end in ends)}" for env, ends in known.items()]
+        parts = [f"{env} {_range(ends)}" for env, ends in known.items()]
         return f"Intervals end where returns do: {'; '.join(parts)}." if parts else ""
 
     def rivals(self) -> Iterator[tuple[Group, ...]]:
@@ -292,6 +292,12 @@ class Data:
             group = next(one for one in self.complete(env) if one.label == label)
             found.append(self.bounds[env].score(group.final))
         return found
+
+
+def _range(ends: Interval) -> str:
+    if np.isfinite(ends).all():
+        return f"{ends.low:g} to {ends.high:g}"
+    return f"at least {ends.low:g}" if np.isfinite(ends.low) else f"at most {ends.high:g}"
 
 
 def load_data(

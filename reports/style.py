@@ -166,7 +166,8 @@ def shade(more: bool) -> str:
 
 
 def panels(count: int, height: float = 3.6, width: float = 4.6, columns: int = 3) -> tuple[Figure, list[Axes]]:
-    """A figure with `count` panels side by side, at most `columns` in a row. No pyplot state is touched.
+    """A figure with `count` panels side by side, at most `columns` in a row, rows as full as each other. No pyplot
+    state is touched.
 
     With a width given by the paper, as many in a row as stay two inches wide, and lower in proportion.
     """
@@ -177,6 +178,8 @@ def panels(count: int, height: float = 3.6, width: float = 4.6, columns: int = 3
         height *= max(total / columns / width, 0.62)
         width = total / columns
     rows = -(-count // columns)
+    if total is None:
+        columns = -(-count // rows)
     figure = Figure(figsize=(max(width * columns, 6) if total is None else total, height * rows))
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for spare in axes[count:]:
@@ -270,7 +273,7 @@ def empty(axes: Axes, message: str) -> None:
 
 def rows_axis(axes: Axes, names: Sequence[str], letters: int = 34) -> None:
     """One named row per job on y, the first on top; a name takes two lines at most."""
-    shown = ["\n".join(_two_lines(name, letters + 4)) for name in text.shorten(list(names), 2 * letters - 10)]
+    shown = ["\n".join(_two_lines(name, letters + 4)) for name in text.shorten(list(names), 2 * letters + 4)]
     axes.set_yticks(range(len(names)), shown)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(False, axis="y")

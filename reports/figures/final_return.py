@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from reports import style, text
 from reports.data import Data, Group
@@ -40,6 +41,7 @@ def draw(data: Data) -> Drawing:
             names.append(_name(group, data))
         style.rows_axis(panel, names)
         panel.set_xlabel(style.RETURN)
+        panel.xaxis.set_major_locator(MaxNLocator(6))
         style.finish(panel, env, data.of(env))
         if not any(group.n for group in data.of(env)):
             style.empty(panel, "no finished episode yet")
@@ -64,7 +66,7 @@ def rows(data: Data, env: str, most: int = ROWS) -> list[Group | str]:
 
 def _name(group: Group, data: Data) -> str:
     late = group.n and group.end < data.horizon(group.env)
-    return f"{text.short(group.label, 40)} ({group.note}{f', at {text.steps(group.end)}' if late else ''})"
+    return f"{text.short(group.label, 56)} ({group.note}{f', at {text.steps(group.end)}' if late else ''})"
 
 
 def _row(panel: Axes, place: int, group: Group, data: Data) -> None:

@@ -94,7 +94,9 @@ def _curve(panel: Axes, group: Group, data: Data, shown: Sequence[Group], faint:
                 seed.table[data.x], seed.table[data.metric], color=look.color, linewidth=0.6, alpha=0.25, zorder=1
             )
     center, band = mean(curves), group.interval(curves, data.metric)
-    panel.fill_between(points, band.low, band.high, color=look.color, alpha=0.2, linewidth=0, zorder=2)
+    panel.fill_between(
+        points, band.low, band.high, color=look.color, alpha=min(0.2, 0.5 / len(shown)), linewidth=0, zorder=2
+    )
     panel.plot(points, center, color=look.color, linestyle=look.linestyle, linewidth=1.8, label=label, zorder=3)
     if data.metric == RETURN and np.isfinite(curves).any():
         _limits(panel, curves)

@@ -39,13 +39,15 @@ def draw(data: Data) -> Drawing | None:
                 panel.plot([row["low"], row["high"]], [place] * 2, color=ink, linewidth=1.1, zorder=3)
             face = look.color if row["worse"] else ("white" if place else look.color)
             panel.plot([row["loss"]], [place], look.marker, color=face, mec=ink, mew=0.8, markersize=5.5, zorder=4)
-            names.append(f"{int(row['rank'])}. {text.short(group.label, 42)} ({text.number(row['mean'])})")
+            names.append(f"{int(row['rank'])}. {text.short(group.label, 56)} ({text.number(row['mean'])})")
         style.rows_axis(panel, names)
         panel.axvline(0, color=style.GREY, linewidth=1)
         panel.set_xlabel(f"loss of return against the best ({_counts(data.ranked(env))})")
         style.finish(panel, env, data.of(env))
     table = pd.concat(tables.values(), ignore_index=True)
-    return Drawing(figure, "\n".join(_sentence(data, env, tables[env]) for env in envs), NOTE, table)
+    return Drawing(
+        figure, "\n".join(_sentence(data, env, tables[env]) for env in envs), f"{NOTE} {data.limits}".strip(), table
+    )
 
 
 def _shown(data: Data, env: str) -> list[Group | str]:

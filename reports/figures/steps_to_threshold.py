@@ -37,7 +37,7 @@ def draw(data: Data) -> Drawing | None:
                 names.append(group)
                 continue
             _row(panel, place, group, level, data)
-            names.append(f"{text.short(group.label, 40)} ({group.note})")
+            names.append(f"{text.short(group.label, 56)} ({group.note})")
         style.rows_axis(panel, names)
         style.steps_axis(panel)
         panel.set_xlabel(f"{style.STEPS} to a return of {level:g}")

@@ -13,6 +13,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from reports.statistics import mean_interval  # noqa: E402
+
 SAMPLERS = {"random": "#009E73", "tpe": "#0072B2", "grid": "#D55E00"}
 SEARCH = """
 description: NPG on CartPole-v1, {sampler}, repeat {repeat}
@@ -45,12 +49,9 @@ def run(out: Path, sampler: str, repeat: int) -> dict:
     return study
 
 
-def mean_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean over repeats [R, ...] with its 95% percentile bootstrap interval."""
-    rng = np.random.default_rng(0)
-    draws = values[rng.integers(len(values), size=(2000, len(values)))].mean(axis=1)
-    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
-    return values.mean(axis=0), low, high
+def mean_and_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean over repeats [R, ...] with its 95% interval."""
+    return values.mean(axis=0), *mean_interval(values)
 
 
 def main(out: Path, repeats: int) -> None:
@@ -65,18 +66,18 @@ def main(out: Path, repeats: int) -> None:
     for place, (sampler, color) in enumerate(SAMPLERS.items()):
         values = [[trial["value"] for trial in study["trials"]] for study in studies[sampler]]
         best = np.maximum.accumulate(np.array(values, float), axis=1)
-        mean, low, high = mean_interval(best)
+        mean, low, high = mean_and_interval(best)
         left.plot(np.arange(1, best.shape[1] + 1), mean, color=color, label=sampler)
         left.fill_between(np.arange(1, best.shape[1] + 1), low, high, color=color, alpha=0.15, lw=0)
         told = [study["confirmation"] for study in studies[sampler]]
         confirmed = np.array([each["candidates"][0]["confirmed"]["value"] for each in told])
         searched = np.array([each["searched"] for each in told])
         right.scatter(np.full(repeats, place) + np.linspace(-0.15, 0.15, repeats), confirmed, s=14, color=color)
-        centre, below, above = mean_interval(confirmed)
+        centre, below, above = mean_and_interval(confirmed)
         right.errorbar(
             [place], [centre], [[centre - below], [above - centre]], color="black", fmt="s", ms=4, mfc="white"
         )
-        ends, found = mean_interval(best[:, -1]), mean_interval(searched - confirmed)
+        ends, found = mean_and_interval(best[:, -1]), mean_and_interval(searched - confirmed)
         print(
             f"{sampler}: best of {best.shape[1]} trials {ends[0]:.1f} [{ends[1]:.1f}, {ends[2]:.1f}], on fresh seeds "
             f"{centre:.1f} [{below:.1f}, {above:.1f}], optimism {found[0]:+.1f} [{found[1]:+.1f}, {found[2]:+.1f}]; "
@@ -87,7 +88,7 @@ def main(out: Path, repeats: int) -> None:
     right.set(xticks=range(len(SAMPLERS)), xticklabels=list(SAMPLERS), title="best trial on 5 fresh seeds")
     right.set_ylabel("return")
     figure.suptitle(
-        f"NPG, CartPole-v1, 20,000 steps, 27 trials, {repeats} repeats; 95% bootstrap intervals", fontsize=10
+        f"NPG, CartPole-v1, 20,000 steps, 27 trials, {repeats} repeats; 95% intervals (Student's t)", fontsize=10
     )
     figure.savefig(out / "samplers.png", dpi=150)
 

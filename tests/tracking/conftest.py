@@ -93,3 +93,4 @@ def untracked(swept: Path, tmp_path: Path) -> Path:
 def server() -> Iterator[Server]:
     with Server() as server:
         yield server
+    assert server.errors == []

@@ -6,8 +6,10 @@ is not proven by it.
 
 import json
 import re
+import sys
 import threading
 import time
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -39,6 +41,8 @@ class Server:
         self.runs: dict[str, Run] = {}
         self.requests: list[tuple[str, Any]] = []
         self.bodies = b""
+        self.errors: list[str] = []
+        """of its own, which a client would only see as a lost connection"""
         self.lock = threading.Lock()
         self.over = threading.Event()
         server = self
@@ -94,8 +98,11 @@ class Server:
 
         class Quiet(ThreadingHTTPServer):
             daemon_threads = True
+            request_queue_size = 128  # of 5, a client with more runs than that waits seconds for a connection
 
-            def handle_error(self, request: Any, address: Any) -> None: ...  # a client that was killed
+            def handle_error(self, request: Any, address: Any) -> None:
+                if not isinstance(sys.exception(), ConnectionError):  # a client that was killed
+                    server.errors.append(traceback.format_exc())
 
         self.http = Quiet(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.http.server_port}"

@@ -246,6 +246,17 @@ def test_an_offline_run_goes_on_online_after_what_was_synced(untracked: Path, se
     assert [row["_step"] for row in held.rows] == list(range(len(held.rows)))
 
 
+@pytest.mark.slow
+def test_a_sweep_on_a_dask_cluster_is_followed_by_its_driver(tmp_path: Path) -> None:
+    """The workers of the cluster know no W&B; the driver's follower reads the directory they share."""
+    pytest.importorskip("distributed")
+    sweep = ["algorithm=vpg", "seeds=2", "total_steps=600", "backend=dask", "n_jobs=1", f"output_dir={tmp_path}"]
+    done = command("sweeps", *sweep, *SMALL, "tracking=wandb", "tracking.mode=offline")
+    assert "not up to date" not in done.stdout + done.stderr
+    assert len(list(tmp_path.glob("*/wandb/offline-run-*"))) == 2
+    assert command("sweeps.publish", tmp_path, "--verify").stdout.count(": equal") == 2
+
+
 def test_failed_diverged_and_stopped_runs_say_so(untracked: Path, server: Server) -> None:
     states = ("failed", "diverged", "running")
     runs = sorted(untracked.glob("*/seed-*"))[:3]
