@@ -14,9 +14,8 @@ from pgbench.runs.records import CONFIG, Records, seed_dir, write_status
 Write = Callable[..., Path]
 
 
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Writes one seed's records below tmp_path and returns its directory."""
+def writer(directory: Path) -> Write:
+    """What writes one seed's records below a directory and returns theirs."""
 
     def write_run(
         algorithm: str = "trpo",
@@ -30,14 +29,14 @@ def write(tmp_path: Path) -> Write:
         steps: int = 25_000,
         total_steps: int = 100_000,
         job: str | None = None,
-        root: Path = tmp_path,
+        root: Path = directory,
         format: int | None = None,
     ) -> Path:
         usual = {"delta": 0.01, "hidden": [64, 64]} if format is None else {"hidden": [64, 64]}
         values = {**usual, **(values or {})}
         name = job or f"{algorithm}-{env}-{hyperparameters}-{crc32(str(values).encode())}-{total_steps}"
-        directory = seed_dir(root / name, seed)
-        directory.mkdir(parents=True)
+        run_dir = seed_dir(root / name, seed)
+        run_dir.mkdir(parents=True)
         config = {
             "algorithm": {"name": algorithm, "advantage": "gae"},
             "env": {"id": env, "kwargs": {}, "append_time": False, "timeout": "bootstrap"},
@@ -48,18 +47,24 @@ def write(tmp_path: Path) -> Write:
         if format is not None:  # total_steps is no part of a job, and provenance has a file of its own
             config = {key: value for key, value in config.items() if key != "total_steps"}
             run = {"format": format, "seed": seed, "job": name, "config": config, "total_steps": total_steps}
-            (directory / "provenance.jsonl").write_text('{"version": "0.2.0", "time": 1.0, "env_steps": 0}\n')
-        (directory / CONFIG).write_text(yaml.safe_dump(run))
-        records = Records(directory)
+            (run_dir / "provenance.jsonl").write_text('{"version": "0.2.0", "time": 1.0, "env_steps": 0}\n')
+        (run_dir / CONFIG).write_text(yaml.safe_dump(run))
+        records = Records(run_dir)
         for k, value in enumerate(returns, 1):
             metrics = {"iteration": k, "env_steps": k * steps, "episodes": 100 * k, "episode_return": value}
             metrics |= {"episode_length": value, "kl": 0.01 / k, "entropy": 0.6, "value_loss": 1.0 / k}
             records.append(metrics, [(k, k * steps, value, 10 * k, 1)], 0.5 * k)
         records.close()
-        write_status(directory, status, env_steps=len(returns) * steps, total_steps=total_steps)
-        return directory
+        write_status(run_dir, status, env_steps=len(returns) * steps, total_steps=total_steps)
+        return run_dir
 
     return write_run
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes one seed's records below tmp_path and returns its directory."""
+    return writer(tmp_path)
 
 
 @pytest.fixture

@@ -2,15 +2,15 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reports.__main__ import main
+from tests.reports.conftest import writer
 
-Write = Callable[..., Path]
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
@@ -26,10 +26,11 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-@pytest.fixture
-def report(write: Write, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two tasks, two algorithms, three deltas of one, a name that is markup, a failed and a diverged run."""
-    root = tmp_path / "runs"
+    tmp_path = tmp_path_factory.mktemp("page")
+    write, root = writer(tmp_path), tmp_path / "runs"
     for env in ("CartPole-v1", "Acrobot-v1"):
         for delta in (0.001, 0.01, 0.1):
             for seed in range(3):
@@ -37,7 +38,7 @@ def report(write: Write, tmp_path: Path) -> Path:
                 write(
                     "trpo",
                     seed,
-                    [10, 20 + seed, 900 * delta],
+                    [10, 20 + seed, 900 * delta if seed or delta < 0.1 else 480],
                     env=env,
                     values={"delta": delta},
                     root=root,
@@ -72,6 +73,9 @@ def test_the_page_works_offline_and_the_explorer_filters(browser: Any, report: P
     traces = "document.getElementById('plot').data.filter(t => t.showlegend !== false).map(t => t.name)"
     page.locator("select[name=env]").select_option("CartPole-v1")
     assert page.inner_text("#count").startswith("6 jobs, 12 seeds")
+    bands = "document.getElementById('plot').data.filter(t => t.fill).flatMap(t => [...t.y])"
+    ends = page.evaluate(bands)
+    assert (min(ends), max(ends)) == (1, 500)  # Student's band of 480, 90 and 90 would go on
     page.get_by_label("TRPO").uncheck()
     assert not any(name.startswith("TRPO") for name in page.evaluate(traces))
     assert len(page.evaluate(traces)) == 3
