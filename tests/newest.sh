@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The package on the newest Python found here that is newer than ours: installed from a wheel, then a few short tests.
-# Where there is none, or where it cannot install what we need in ten minutes, a line says so and all is well. From PyPI
+# Where there is none, or where it cannot install what we need in five minutes, a line says so and all is well. From PyPI
 # this is, on Linux, torch's CUDA build: the other flavour than most of us have.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,7 +15,7 @@ done
 if [ -z "$newest" ]; then echo "newest: no Python newer than 3.$ours here, nothing to test"; exit 0; fi
 
 version=$("$newest" --version)
-limit=$(command -v timeout > /dev/null && echo timeout 600 || true)
+limit=$(command -v timeout > /dev/null && echo timeout 300 || true)
 rm -rf .venv-newest
 trap 'rm -rf .venv-newest' EXIT  # some gigabytes
 if ! { "$newest" -m venv .venv-newest &&
