@@ -38,7 +38,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 write(
                     "trpo",
                     seed,
-                    [10, 20 + seed, 900 * delta if seed or delta < 0.1 else 480],
+                    [10, 20 + seed, max(1, 900 * delta) if seed or delta < 0.1 else 480],
                     env=env,
                     values={"delta": delta},
                     root=root,
