@@ -99,7 +99,7 @@ def test_the_page_works_offline_and_the_explorer_filters(browser: Any, report: P
     head.focus()
     page.keyboard.press("Enter")  # the keyboard is enough
     assert runs.locator("th[aria-sort=ascending]").inner_text().startswith("last return")
-    assert runs.locator("tbody tr").first.locator("td").nth(6).inner_text() == "0.9"
+    assert runs.locator("tbody tr").first.locator("td").nth(6).inner_text() == "1"
     link = runs.locator("tbody a").first.get_attribute("href")
     assert (report.parent / link).resolve().is_dir()
     page.get_by_label("Switch between light and dark").click()

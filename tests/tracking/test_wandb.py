@@ -173,7 +173,7 @@ def test_after_kills_and_a_resume_one_sync_gives_one_whole_run(tmp_path: Path, s
     # It waits, to be still training when its follower has been killed twice.
     job = ["env.wrappers=[{wrapper: waiting:Waiting}]", "seeds=2", "total_steps=5000", "tracking=wandb"]
     job.append("tracking.mode=offline")
-    here = {"PYTHONPATH": str(Path(__file__).parent)}
+    here = {"PYTHONPATH": str(Path(__file__).parent), "GO": str(tmp_path / "go")}
     process = start(tmp_path, *job, **here)
     wait_for_fragments(tmp_path, 2)
     for pid in (process.pid, follower_of(process)):
@@ -182,6 +182,7 @@ def test_after_kills_and_a_resume_one_sync_gives_one_whole_run(tmp_path: Path, s
     process = start(tmp_path, *job, **here)
     wait_for_fragments(tmp_path, 4)
     os.kill(follower_of(process), signal.SIGKILL)
+    (tmp_path / "go").touch()
     _, errors = process.communicate()
     assert process.returncode == 0
     assert "Traceback" not in errors
