@@ -156,13 +156,16 @@ def follower_of(process: subprocess.Popen) -> int:
     return pid
 
 
-def wait_for_fragments(directory: Path, count: int) -> None:
-    """Until the runs are open on W&B so many times, and some rows were sent."""
+def wait_for_fragments(directory: Path, count: int, old: frozenset[Path] = frozenset()) -> frozenset[Path]:
+    """Until so many runs were opened beside the old ones and some rows were sent; what is open now. (One that was killed
+    before wandb wrote anything down is taken away and sent anew.)"""
     for _ in range(600):
         ledgers = [path.read_text() for path in directory.glob("*/seed-*/tracking.json")]
-        fragments = list(directory.glob("*/wandb/offline-run-*"))
-        if len(fragments) >= count and all('"sent": 0' not in text and '"open": true' in text for text in ledgers):
-            return
+        fragments = frozenset(directory.glob("*/wandb/offline-run-*"))
+        if len(fragments - old) >= count and all(
+            '"sent": 0' not in text and '"open": true' in text for text in ledgers
+        ):
+            return fragments
         time.sleep(0.1)
     raise AssertionError("it was not followed")
 
@@ -175,12 +178,12 @@ def test_after_kills_and_a_resume_one_sync_gives_one_whole_run(tmp_path: Path, s
     job.append("tracking.mode=offline")
     here = {"PYTHONPATH": str(Path(__file__).parent), "GO": str(tmp_path / "go")}
     process = start(tmp_path, *job, **here)
-    wait_for_fragments(tmp_path, 2)
+    opened = wait_for_fragments(tmp_path, 2)
     for pid in (process.pid, follower_of(process)):
         os.kill(pid, signal.SIGKILL)
     process.communicate()
     process = start(tmp_path, *job, **here)
-    wait_for_fragments(tmp_path, 4)
+    wait_for_fragments(tmp_path, 2, opened)
     os.kill(follower_of(process), signal.SIGKILL)
     (tmp_path / "go").touch()
     _, errors = process.communicate()
