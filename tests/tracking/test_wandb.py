@@ -157,8 +157,8 @@ def follower_of(process: subprocess.Popen) -> int:
 
 
 def wait_for_fragments(directory: Path, count: int, old: frozenset[Path] = frozenset()) -> frozenset[Path]:
-    """Until so many runs were opened beside the old ones and some rows were sent; what is open now. (One that was killed
-    before wandb wrote anything down is taken away and sent anew.)"""
+    """Until so many runs were opened beside the old ones and some rows were sent; what is open now. (One that was
+    killed before wandb wrote anything down is taken away and sent anew.)"""
     for _ in range(600):
         ledgers = [path.read_text() for path in directory.glob("*/seed-*/tracking.json")]
         fragments = frozenset(directory.glob("*/wandb/offline-run-*"))
