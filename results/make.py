@@ -34,10 +34,10 @@ INTRODUCTION = """\
 # Results
 
 What the four algorithms reach with the settings that `env=` brings. Made by `python results/make.py` from the records
-in [results/](results), which `load_runs("results/mujoco")` reads.
+in `results/`, which `load_runs("results/mujoco")` reads.
 
 **Protocol.** Seeds 0, 1, ...; none left out. Settings were chosen on seeds from 100 on (`sweep=tune_mujoco` and the
-notes in [conf/hyperparameters](conf/hyperparameters)), at half the steps. *Training return*: mean undiscounted return
+notes in `conf/hyperparameters/`), at half the steps. *Training return*: mean undiscounted return
 of the last 100 finished training episodes, actions drawn. *Evaluation*: 10 episodes of the policy as it stands, the
 normaliser frozen; by its mode along the way and at the end, drawing its actions at the end alone. *Best*: each seed's
 highest training return along the way. *Average*: the mean training return over the run, the area under its curve over
@@ -100,7 +100,6 @@ def row(group: Group, data: Data) -> dict[str, str]:
         "average": shown(group.average),
         "evaluation, mode": shown(evaluated(group, data, True)),
         "evaluation, drawn": shown(evaluated(group, data, False)),
-        "hours a seed": f"{np.mean([seed.table['seconds'][-1] for seed in group.counted]) / 3600:.2f}",
     }
 
 
@@ -154,8 +153,8 @@ def plainly(below: pd.DataFrame, count: int) -> str:
 def settings(data: Data) -> Iterable[str]:
     """The settings' files, and the one that most are built on, in full."""
     names = list(dict.fromkeys(group.hyperparameters for group in data.groups))
-    links = ", ".join(f"[{name}](conf/hyperparameters/{name}.yaml)" for name in names)
-    yield f"Settings: {links}, each on top of [default](conf/hyperparameters/default.yaml)."
+    links = ", ".join(f"`{name}`" for name in names)
+    yield f"Settings, in `conf/hyperparameters/`: {links}."
     for name in names[:1]:
         values = yaml.safe_load((CONF / "hyperparameters" / f"{name}.yaml").read_text(encoding="utf-8"))
         changed = ", ".join(f"{key} {value}" for key, value in values.items() if key not in ("defaults", "name"))
@@ -179,7 +178,7 @@ def policies() -> list[str]:
     files = sorted((HERE / "policies").glob("*.pt"))
     if not files:
         return []
-    listed = [f"- [{file.name}](results/policies/{file.name})" for file in files]
+    listed = [f"- `{file.name}`" for file in files]
     rule = (
         "One a task and algorithm: of the seeds, the one whose last evaluation by its mode has the highest mean. "
         "`python -m pgbench.play results/policies/FILE` shows it, `python -m pgbench.evaluate` takes runs."

@@ -1,0 +1,28 @@
+"""RESULTS.md says what the compact records in results/ say."""
+
+import importlib.util
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reports import tables
+from reports.data import load_data
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("study", ["mujoco", "classic", "box2d"])
+def test_the_tables_are_of_the_records(study: str) -> None:
+    spec = importlib.util.spec_from_file_location("make_results", ROOT / "results" / "make.py")
+    assert spec
+    assert spec.loader
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    page = (ROOT / "RESULTS.md").read_text(encoding="utf-8")
+    data = load_data([ROOT / "results" / study], published=True, evaluations=True)
+    assert data.groups
+    for env in data.envs:
+        assert tables.markdown(pd.DataFrame([make.row(group, data) for group in data.of(env)])) in page
+    beside = pd.DataFrame(list(make.compared(data)))
+    assert not len(beside) or tables.markdown(beside) in page
