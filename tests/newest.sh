@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The package on the newest Python found here that is newer than ours: installed from a wheel, then a few short tests.
 # Where there is none, or where it cannot install what we need in five minutes, a line says so and all is well. From PyPI
-# this is, on Linux, torch's CUDA build: the other flavour than most of us have.
+# this is, on Linux, torch's CUDA build: the other flavour than most of us have, and some gigabytes. With LIGHT=1 torch is
+# left out, and only what runs without it is tested: configs, statistics, figures.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -18,6 +19,24 @@ version=$("$newest" --version)
 limit=$(command -v timeout > /dev/null && echo timeout 300 || true)
 rm -rf .venv-newest
 trap 'rm -rf .venv-newest' EXIT  # some gigabytes
+if [ -n "${LIGHT:-}" ]; then
+    "$newest" - > newest.txt << 'END'
+import tomllib
+
+project = tomllib.load(open("pyproject.toml", "rb"))["project"]
+print(*(one for one in project["dependencies"] if not one.startswith("torch")), "pytest", "hypothesis", sep="\n")
+END
+    trap 'rm -rf .venv-newest newest.txt' EXIT
+    "$newest" -m venv .venv-newest
+    if ! $limit .venv-newest/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -r newest.txt; then
+        echo "newest: $version cannot install what we need with our constraints, not tested"
+        exit 0
+    fi
+    .venv-newest/bin/python -m pytest --noconftest tests/reports/test_statistics.py
+    .venv-newest/bin/python -m reports results/mujoco --out .venv-newest/figures
+    echo "newest: $version works, without torch"
+    exit 0
+fi
 if ! { "$newest" -m venv .venv-newest &&
     $limit .venv-newest/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt . pytest hypothesis \
         > .venv-newest/install.txt 2>&1; }; then
