@@ -4,7 +4,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -57,11 +59,23 @@ def test_a_figure_of_an_earlier_report_does_not_stay(write: Write, tmp_path: Pat
     assert (out / "mine.png").exists()
 
 
+@contextmanager
+def ending(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Whatever happens, it does not go on."""
+    try:
+        yield
+    finally:
+        process.kill()
+
+
 def test_watch_draws_again_as_records_grow_until_all_have_ended(write: Write, tmp_path: Path, capsys) -> None:
     root, page = tmp_path / "runs", tmp_path / "out" / "index.html"
     write("trpo", 0, [20.0, 41.0], root=root, status="running")
     command = [sys.executable, "-m", "reports", str(root), "--out", str(page.parent), "--watch", "1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # Ctrl-C reaches it even where a shell has put the tests into the background.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=heard) as process, ending(process):
 
         def drawn() -> str:
             """What the command prints of its next report."""
