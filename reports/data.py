@@ -38,6 +38,8 @@ WINDOW = 100
 FRACTIONS = (0.25, 0.5, 1.0)
 RETURN = "episode_return"
 FINISHED = ("done", "diverged")
+ROUNDING = 1e-6
+"""How far beyond its bounds a recorded number may lie: a KL divergence in float32 is a little below 0 at times."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,19 @@ class Group:
         return within(iqm_interval(values), self._possible(RETURN))
 
     def _possible(self, metric: str) -> Interval:
-        return self.returns if metric == RETURN else possible.METRICS.get(metric, UNBOUNDED)
+        return self.returns if metric == RETURN else self._seen(metric, possible.METRICS.get(metric, UNBOUNDED))
+
+    def _seen(self, metric: str, ends: Interval) -> Interval:
+        """What a metric can be, unless a seed's records say otherwise."""
+        if ends == UNBOUNDED:
+            return ends
+        values = np.concatenate([seed.table[metric] for seed in self.counted] or [np.array([])])
+        beyond = (values < ends.low - ROUNDING) | (values > ends.high + ROUNDING)
+        return UNBOUNDED if beyond.any() else ends
+
+    def bounded(self, ends: Interval) -> "Group":
+        """The group with these as the returns an episode can have, unless its records say otherwise."""
+        return replace(self, returns=self._seen(RETURN, ends))
 
     def lead(self, other: "Group", level: float = 0.95, at: float | None = None) -> Interval:
         """Interval of this mean return less the other's, at the end or at one step, as far as returns can lie apart."""
@@ -347,7 +361,7 @@ def assemble(
     envs = dict.fromkeys(group.env for group in groups)
     bounds = {**load_bounds(), **(load_bounds(normalize) if normalize else {})}
     data = Data(
-        groups=tuple(replace(one, returns=possible.returns(one.config, bounds.get(one.env))) for one in groups),
+        groups=tuple(one.bounded(possible.returns(one.config, bounds.get(one.env))) for one in groups),
         thresholds={env: threshold(env, thresholds or {}) for env in envs},
         bounds={env: bounds[env] for env in envs if env in bounds},
         metric=metric,

@@ -207,6 +207,7 @@
     const counted = seeds.filter((_, row) => D.runs.counted[runs[row]]), n = counted.length;
     const mean = [], low = [], high = [], points = [];
     const [least, most] = (state.metric === D.returns ? D.jobs[place].returns : D.possible[state.metric]) || [null, null];
+    const inside = (value) => (least !== null && value < least ? least : most !== null && value > most ? most : value);
     for (let k = 0; k < x.length; k++) {
       let sum = 0, square = 0, missing = false;
       for (const seed of counted) {
@@ -217,7 +218,7 @@
       const middle = sum / n;
       for (const seed of counted) square += (seed[k] - middle) ** 2;
       const half = n > 1 ? D.student[Math.min(n - 2, D.student.length - 1)] * Math.sqrt(square / (n - 1) / n) : NaN;
-      points.push(x[k]); mean.push(middle); low.push(least === null ? middle - half : Math.max(middle - half, least)); high.push(most === null ? middle + half : Math.min(middle + half, most));
+      points.push(x[k]); mean.push(middle); low.push(inside(middle - half)); high.push(inside(middle + half));
     }
     return { points, mean, low, high, n };
   }

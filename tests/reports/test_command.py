@@ -40,23 +40,17 @@ def test_the_study_gives_figures_tables_and_a_page(study: Path, tmp_path: Path, 
         assert "0xangelo/deep-rl" in text
 
 
-def test_equal_records_give_equal_files(write: Write, tmp_path: Path) -> None:
+def test_equal_records_give_equal_files_and_no_figure_of_an_earlier_report_stays(write: Write, tmp_path: Path) -> None:
     write(root=tmp_path / "runs")
+    (tmp_path / "b").mkdir()
+    for name in ("gae.png", "mine.png"):
+        (tmp_path / "b" / name).touch()
     for out in ("a", "b"):
         assert main([str(tmp_path / "runs"), "--out", str(tmp_path / out)]) == 0
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
-
-
-def test_a_figure_of_an_earlier_report_does_not_stay(write: Write, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "gae.png").touch()
-    (out / "mine.png").touch()
-    write()
-    assert main([str(tmp_path), "--out", str(out)]) == 0
-    assert not (out / "gae.png").exists()
-    assert (out / "mine.png").exists()
+    assert not (tmp_path / "b" / "gae.png").exists()
+    assert (tmp_path / "b" / "mine.png").exists()
 
 
 @contextmanager

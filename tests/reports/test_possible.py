@@ -65,6 +65,15 @@ def test_tables_and_differences_too(data: Data) -> None:
     assert one.interval([0.1, 0.1, 5.0], "entropy").low < 0  # a Gaussian's may be
 
 
+def test_records_that_say_otherwise_are_believed(write: Write, tmp_path: Path) -> None:
+    """Somebody's own environment under a known name."""
+    for seed, last in enumerate((100.0, 900.0)):
+        write("trpo", seed, [last], env="CartPole-v0", steps=100_000)
+    data = load_data(tmp_path)
+    assert data.groups[0].returns == UNBOUNDED
+    assert data.limits == ""
+
+
 def test_a_changed_task_has_bounds_of_its_own() -> None:
     bounds = load_bounds()["CartPole-v0"]
     assert possible.returns({"env.id": "CartPole-v0", "env.kwargs": (), "env.wrappers": ()}, bounds) == (1, 200)
