@@ -13,7 +13,15 @@ import yaml
 
 from pgbench.config import Config
 from pgbench.runs.records import is_over, read_status, seed_dir
-from reports.statistics import difference_interval, iqm_difference_interval, iqm_interval, mean_interval
+from reports.statistics import (
+    UNBOUNDED,
+    difference_interval,
+    iqm_difference_interval,
+    iqm_interval,
+    mean_interval,
+    within,
+)
+from reports.statistics import Interval as Ends
 from sweeps.search.objective import Array, pooled
 from sweeps.search.space import Params
 from sweeps.search.study import CONFIRMATION, Study
@@ -88,14 +96,20 @@ def held_out(table: Array, statistic: str, maximize: bool) -> Array:
     return np.array([table[int(np.argmax(values)), s] for s, values in enumerate(others)])
 
 
-def interval(sample: Array, statistic: str, other: Array | None = None) -> Interval:
+def interval(sample: Array, statistic: str, other: Array | None = None, possible: Ends = UNBOUNDED) -> Interval:
     """A statistic over seeds [S], or its difference from another sample's [S'], with its 95% interval.
 
-    Student's and Welch's for means, winsorised for the IQM. NaN ends with fewer than two seeds.
+    Student's and Welch's for means, winsorised for the IQM; as far as scores can be so. NaN ends with fewer than two
+    seeds.
     """
     single, difference = INTERVALS[statistic]
     value = pooled(sample, statistic) - (0.0 if other is None else pooled(other, statistic))
-    low, high = single(sample) if other is None else difference(sample, other)
+    if other is None:
+        beyond = np.min(sample) < possible.low or np.max(sample) > possible.high  # then it is another task
+        low, high = single(sample) if beyond else within(single(sample), possible)
+    else:
+        width = possible.high - possible.low
+        low, high = within(difference(sample, other), Ends(-width, width))
     return Interval(value, float(low), float(high))
 
 

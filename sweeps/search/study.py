@@ -15,11 +15,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pgbench.config import Config, to_plain
 from pgbench.errors import UserError
+from reports.normalization import load_bounds
+from reports.possible import returns as possible_returns
+from reports.statistics import Interval
 from sweeps.expand import Overrides
 from sweeps.plan import resolve
-from sweeps.search.objective import Objective, solved_at
+from sweeps.search.objective import NEVER, Objective, solved_at
 from sweeps.search.pruners import halved, looks, pruner
 from sweeps.search.samplers import INSTALL, learner, points, size
 from sweeps.search.schema import Search
@@ -77,6 +82,12 @@ class Subject:
             )
         return found
 
+    @cached_property
+    def possible(self) -> Interval:
+        """The least and the most a score can be: a mean over the tasks."""
+        ends = [_possible(config, objective) for config, objective in zip(self.base, self.objectives, strict=True)]
+        return Interval(*np.mean(ends, axis=0))
+
     def jobs(self, params: Params, seeds: Sequence[int], where: str) -> list[Config]:
         """The jobs of a setting, one a task. Raises UserError."""
         common = {**self.job, **params, "seeds": list(seeds), "output_dir": str(self.directory / where)}
@@ -99,6 +110,15 @@ class Subject:
             json.dumps({"search": search, "space": space, "jobs": to_plain(jobs), "steps": steps})
         )
         return plain
+
+
+def _possible(config: Config, objective: Objective) -> Interval:
+    if objective.kind == "steps_to_threshold":
+        return Interval(0.0, NEVER * (1 if objective.normalised else config.total_steps))
+    changes = {"env.wrappers": config.env.wrappers, **{f"env.kwargs.{key}": x for key, x in config.env.kwargs.items()}}
+    ends = possible_returns(changes, load_bounds().get(config.env.id))
+    scaled = [(end - objective.low) / (objective.high - objective.low) for end in ends]
+    return Interval(min(scaled), max(scaled)) if objective.normalised else ends
 
 
 def subject(

@@ -91,7 +91,8 @@ def confirmation(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any
     honest = held_out(np.array([[each[s] for s in common] for _, each in found if each]), statistic, study.maximize)
     winner, best = max(rows, key=lambda row: sign * row["confirmed"]["value"]), tuned[0]
     default = [np.array(list(each.values())) for candidate, each in found if candidate.trial is None and each]
-    gain = interval(sign * honest, statistic, sign * default[0])._asdict() if default else None
+    possible = study.subject.possible
+    gain = interval(sign * honest, statistic, sign * default[0], possible)._asdict() if default else None
     pairs = [(job, objective) for c in candidates for job, objective in zip(c.jobs, objectives, strict=True)]
     return {
         "seeds": list(study.search.confirm.seed_list),
@@ -100,7 +101,7 @@ def confirmation(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any
         "optimism": sign * (best["searched"] - best["confirmed"]["value"]),
         "winner": winner["trial"],
         "confirmed": winner["confirmed"],
-        "held_out": interval(honest, statistic)._asdict(),
+        "held_out": interval(honest, statistic, possible=possible)._asdict(),
         "gain": gain,
         "candidates": rows,
         "cost": cost([(job, seed, objective) for job, objective in pairs for seed in job.seed_list]),
@@ -114,7 +115,9 @@ def _confirmed(study: Study, candidate: Candidate, found: dict[int, float]) -> d
         "params": candidate.params or defaults(study),
         "jobs": [job.job_name for job in candidate.jobs],
         "scores": {str(seed): value for seed, value in found.items()},
-        "confirmed": interval(np.array(list(found.values())), study.search.statistic)._asdict(),
+        "confirmed": interval(
+            np.array(list(found.values())), study.search.statistic, possible=study.subject.possible
+        )._asdict(),
     }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pgbench.errors import UserError
-from reports.statistics import difference_interval, iqm_interval, mean_interval
+from reports.statistics import Interval, difference_interval, iqm_interval, mean_interval
 from sweeps.search.confirmation import held_out, interval
 from sweeps.search.objective import Curve, Objective, area, pooled, read_curve, solved_at, steps_to_threshold
 
@@ -100,3 +100,8 @@ def test_intervals_are_those_of_the_reports():
     assert interval(ours, "mean", theirs)[1:] == pytest.approx(difference_interval(ours, theirs))
     assert interval(ours, "mean", theirs).value == pytest.approx(ours.mean() - theirs.mean())
     assert math.isnan(interval(np.array([1.0]), "mean").low)
+    # Not beyond what a return can be, unless one was.
+    few, bounds = np.array([20.0, 90.0, 480.0]), Interval(1.0, 500.0)
+    assert interval(few, "mean", possible=bounds)[1:] == (1, 500)
+    assert interval(few, "mean", few + 1, bounds)[1:] == (-499, 499)
+    assert interval(few * 2, "mean", possible=bounds).high > 960

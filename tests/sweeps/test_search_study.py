@@ -159,6 +159,8 @@ def test_a_trial_is_jobs_with_its_parameters(tmp_path):
     assert all(job.hyperparameters.delta == trial.params["hyperparameters.delta"] for job in jobs)
     assert all(job.seed_list == (5,) and job.output_dir == str(tmp_path / "trials") for job in jobs)
     assert study.subject.name == "npg-2tasks"
+    # 1 to 500 of [0, 500], -500 to 0 of [-500, -80]
+    assert study.subject.possible == pytest.approx((0.5 * (1 / 500), 0.5 * (1 + 500 / 420)))
 
 
 def test_successive_halving_keeps_the_best_third(tmp_path):
