@@ -14,8 +14,8 @@ from reports.search import Study, ends, shown
 
 NOTE = (
     "Dot: one fresh seed. Bar: mean over fresh seeds and its 95% interval (Student's t; or IQM, winsorised, as "
-    "searched), cut where scores end. White square: the trial's value in the search, on its tuning seeds; the distance is the search's "
-    "optimism (or bad luck)."
+    "searched), cut where scores end. White square: the trial's value in the search, on its tuning seeds; the distance "
+    "is the search's optimism (or bad luck)."
 )
 
 
