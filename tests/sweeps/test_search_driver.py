@@ -152,7 +152,7 @@ def test_a_trial_stopped_early_keeps_its_process(searches, tmp_path):
 
 def test_wilcoxon_cuts_between_the_runs_of_a_trial(searches):
     path = searches.file(pruner="wilcoxon", seeds=8, sampler="random", trials=8, total_steps=50)
-    study = searches.run(path, "one")[0]
+    study = searches.run(path, "one", "n_jobs=1")[0]
     cut = [trial for trial in study["trials"] if trial.get("cut")]
     assert cut
     assert all(trial["state"] == "done" and len(trial["scores"]) < 8 for trial in cut)
@@ -161,7 +161,7 @@ def test_wilcoxon_cuts_between_the_runs_of_a_trial(searches):
 
 def test_equal_trials_are_trained_once(searches):
     space = {"hyperparameters.delta": [0.001, 0.01]}
-    study = searches.run(searches.file(space=space, sampler="random", trials=8, total_steps=20), "one")[0]
+    study = searches.run(searches.file(space=space, sampler="random", trials=8, total_steps=20), "one", "n_jobs=1")[0]
     twins = [trial for trial in study["trials"] if "twin" in trial]
     assert len(twins) == 6
     for trial in twins:
@@ -171,7 +171,7 @@ def test_equal_trials_are_trained_once(searches):
 
 def test_a_bad_trial_fails_and_the_search_goes_on(searches, tmp_path):
     path = searches.file(kwargs={"fault": "exception", "seed": 1001, "at": 2}, trials=3)
-    study = searches.run(path, "one", status=1)[0]
+    study = searches.run(path, "one", "n_jobs=1", status=1)[0]
     assert [trial["state"] for trial in study["trials"]] == ["failed"] * 3
     assert study["trials"][0]["message"] == "1 of its 2 runs failed"
     assert study["confirmation"] is None
@@ -180,10 +180,10 @@ def test_a_bad_trial_fails_and_the_search_goes_on(searches, tmp_path):
 
 def test_what_a_user_has_to_mend_fails_no_trial(searches):
     path = searches.file(kwargs={"fault": "user_error", "at": 2, "times": 1, "seed": 1001}, trials=1)
-    study = searches.run(path, "one", status=1)[0]
+    study = searches.run(path, "one", "n_jobs=1", status=1)[0]
     assert "failed" not in {trial["state"] for trial in study["trials"]}
     assert "re-run the same command to resume" in searches.text("one")
-    searches.run(path, "one")  # mended: the fault comes once
+    searches.run(path, "one", "n_jobs=1")  # mended: the fault comes once
     assert {trial["state"] for trial in searches.told("one")[0]["trials"]} == {"done"}
 
 
