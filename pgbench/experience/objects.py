@@ -31,7 +31,8 @@ class GymEnvs:
         assert actions
         self.actions = actions
         self._origin: list[Any] = [None] * len(self.envs)
-        self._actions: list[list[Any]] = [[] for _ in self.envs]
+        # Of each running episode, every step's actions of all environments: one object shared, instead of one each.
+        self._taken: list[list[Any]] = [[] for _ in self.envs]
         children = [child for seed in seeds for child in seed.spawn(n_envs)]
         for i, child in enumerate(children):
             self.envs[i].reset(seed=int(child.generate_state(1, np.uint64)[0]))
@@ -40,31 +41,34 @@ class GymEnvs:
     def _begin(self, i: int) -> None:
         """Starts an episode with environment i's own generator."""
         self._origin[i] = self.envs[i].unwrapped.np_random.bit_generator.state
-        self._actions[i] = []
+        self._taken[i] = []
         self._obs[i] = self.envs[i].reset()[0]
 
     def step(self, actions: np.ndarray, live: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        rewards = np.zeros(live.shape)
         terminated, truncated = np.zeros(live.shape, bool), np.zeros(live.shape, bool)
-        reward_row, terminated_row, truncated_row = rewards.ravel(), terminated.ravel(), truncated.ravel()
-        todo = self.actions.to_env(actions.reshape(len(self.envs), *actions.shape[2:]))
+        rewards = np.zeros(live.shape)
+        todo: Any = self.actions.to_env(actions.reshape(len(self.envs), *actions.shape[2:]))
         if self.actions.discrete:
             todo = todo.tolist()
+        obs, envs, taken = self._obs, self.envs, self._taken
+        got: list[Any] = []
         for i in np.flatnonzero(live).tolist():
-            # A reward may be a number, or an array of one.
-            self._obs[i], reward_row[i : i + 1], ended, cut, _ = self.envs[i].step(todo[i])
-            self._actions[i].append(todo[i])
+            obs[i], reward, ended, cut, _ = envs[i].step(todo[i])
+            got.append(reward)
+            taken[i].append(todo)
             if ended or cut:
-                terminated_row[i], truncated_row[i] = ended, cut and not ended
-                self._final[i] = self._obs[i]
+                place = np.unravel_index(i, live.shape)
+                terminated[place], truncated[place] = ended, cut and not ended
+                self._final[i] = obs[i]
                 self._begin(i)
+        rewards[live] = np.ravel(got)  # a reward may be a number, or an array of one
         return rewards, terminated, truncated
 
     def save(self, s: int) -> dict[str, Any]:
         mine = range(s * self.n_envs, (s + 1) * self.n_envs)
         return {
             "origins": [self._origin[i] for i in mine],
-            "actions": [np.array(self._actions[i]) for i in mine],
+            "actions": [np.array([todo[i] for todo in self._taken[i]]) for i in mine],
             "obs": self.obs[s].copy(),
         }
 
@@ -73,9 +77,9 @@ class GymEnvs:
             i = s * self.n_envs + n
             self.envs[i].unwrapped.np_random.bit_generator.state = origin
             self._begin(i)
-            self._actions[i] = actions.astype(int).tolist() if self.actions.discrete else list(actions)
-            for action in self._actions[i]:
+            for action in actions.astype(int).tolist() if self.actions.discrete else actions:
                 self._obs[i] = self.envs[i].step(action)[0]
+                self._taken[i].append({i: action})
         if not np.array_equal(self.obs[s], saved.get("obs", self.obs[s]), equal_nan=True):  # older ones lack them
             raise UserError(
                 f"env.id: the running episodes of '{self.id}', replayed, lead elsewhere than they did, so this run "
