@@ -125,7 +125,8 @@ def first(found: Any) -> str:
 def configuration() -> str:
     """Every key of a job with what is allowed, its default, who reads it and what it means."""
     from pgbench.composition import choices, compose
-    from pgbench.config import GROUPS, keys, to_plain
+    from pgbench.config import GROUPS, to_plain
+    from pgbench.validation import keys
 
     default = to_plain(compose([]))
     readers = {name: compose([f"algorithm={name}"]) for name in ("reinforce", "vpg", "npg", "trpo")}

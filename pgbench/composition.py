@@ -14,10 +14,11 @@ from typing import Any
 
 import yaml
 
-from pgbench.config import CONF, GROUPS, OURS, Config, keys, merge, nearest, own_keys, to_plain, validate
-from pgbench.errors import UserError
+from pgbench.config import CONF, GROUPS, OURS, Config, merge, to_plain
+from pgbench.errors import UserError, nearest
 from pgbench.plugins import look_beside
 from pgbench.terminal import typed
+from pgbench.validation import keys, own_keys, validate
 
 FREE = ("env.kwargs.", "hyperparameters.network_kwargs.", "hyperparameters.critic_network_kwargs.")
 """Keys below these are anybody's."""

@@ -1,6 +1,6 @@
 """The schema of a job: each key's meaning, type and range, said once.
 
-YAML in `conf/` gives the values, Hydra composes them, the dataclasses here check them.
+YAML in `conf/` gives the values, Hydra composes them (pgbench/composition.py), pgbench/validation.py checks them.
 
 A job is identified by the hash of what decides its records: those keys of algorithm, env and hyperparameters that its
 algorithm reads (`Config.identity`). An update sees no other key (`Config.effective`), so none can be read in secret.
@@ -9,22 +9,18 @@ ever, and old hashes stay.
 """
 
 import dataclasses
-import difflib
 import hashlib
-import inspect
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from pgbench.errors import UserError
-from pgbench.plugins import load_module
+from pgbench.errors import UserError, nearest
 from pgbench.terminal import path_of
 
 HERE = Path(__file__).resolve().parent
@@ -77,10 +73,10 @@ class NotDeclared(UserError, AttributeError):
     """An algorithm reads a hyperparameter that is not there for it."""
 
 
-_strict = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
-@dataclass(frozen=True, config=_strict)
+@dataclass(frozen=True, config=STRICT)
 class Algorithm:
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
     """what it is called in records and figures"""
@@ -105,7 +101,7 @@ class Algorithm:
         return own or learned or self.collect == "steps"
 
 
-@dataclass(frozen=True, config=_strict)
+@dataclass(frozen=True, config=STRICT)
 class Env:
     id: str
     """Gymnasium id, `Some-v1` or `module:Some-v1`"""
@@ -119,7 +115,7 @@ class Env:
     """around each environment, the innermost first: a list of {wrapper: module:name, keyword: value, ...}"""
 
 
-@dataclass(frozen=True, config=_strict)
+@dataclass(frozen=True, config=STRICT)
 class Hyperparameters:
     name: str
     """name of this set of values, recorded"""
@@ -198,7 +194,7 @@ for _name in Hyperparameters.__dataclass_fields__.keys() & vars(Hyperparameters)
     delattr(Hyperparameters, _name)  # a default left on the class would answer for a key that an update must not see
 
 
-@dataclass(frozen=True, config=_strict)
+@dataclass(frozen=True, config=STRICT)
 class Evaluation:
     every: PositiveInt | None
     """environment steps between two evaluations during training; null is none"""
@@ -208,7 +204,7 @@ class Evaluation:
     """act by the most likely action, else draw"""
 
 
-@dataclass(frozen=True, config=_strict)
+@dataclass(frozen=True, config=STRICT)
 class Tracking:
     backend: str
     """where runs can be followed, beside the local records: none, wandb, tensorboard or your own module:name"""
@@ -224,7 +220,7 @@ class Tracking:
     """W&B mode; null leaves it to WANDB_MODE"""
 
 
-@dataclass(frozen=True, config=_strict)
+@dataclass(frozen=True, config=STRICT)
 class Config:
     """A job: one algorithm on one environment with one set of hyperparameters, over some seeds."""
 
@@ -318,7 +314,7 @@ class Config:
             ("hyperparameters", Hyperparameters),
             ("hyperparameters", type(self.hyperparameters.own)),
         ):
-            for key, default in _defaults(schema):
+            for key, default in defaults(schema):
                 if recorded[part].get(key, ...) == default:
                     del recorded[part][key]
         return recorded
@@ -344,7 +340,8 @@ def _text_keys(value: Any) -> Any:
     return [_text_keys(x) for x in value] if isinstance(value, list) else value
 
 
-def _defaults(schema: Any) -> Iterator[tuple[str, Any]]:
+def defaults(schema: Any) -> Iterator[tuple[str, Any]]:
+    """The fields of a schema that have a default, with it."""
     for one in dataclasses.fields(schema) if dataclasses.is_dataclass(schema) else ():
         if one.default is not dataclasses.MISSING:
             yield one.name, to_plain(one.default)
@@ -380,128 +377,3 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
             for key, value in above.items()
         },
     }
-
-
-def keys(schema: Any = Config, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Every config key with its description, e.g. `("hyperparameters.delta", "KL bound ...")`."""
-    for name, one in schema.__pydantic_fields__.items():
-        if dataclasses.is_dataclass(one.annotation):
-            yield from keys(one.annotation, f"{prefix}{name}.")
-        elif name != "own":
-            yield prefix + name, one.description or ""
-
-
-def own_keys(update: str) -> dict[str, str]:
-    """The hyperparameters that an algorithm from outside (module:name) adds, each with its description."""
-    schema = own_schema(update)
-    if schema is None:
-        return {}
-    described = TypeAdapter(schema).json_schema()["properties"]
-    return {f"hyperparameters.{name}": one.get("description", "") for name, one in described.items()}
-
-
-def own_defaults(update: str) -> dict[str, Any]:
-    """The defaults of these hyperparameters, of those that have one."""
-    return {f"hyperparameters.{name}": value for name, value in _defaults(own_schema(update))}
-
-
-def own_schema(update: str) -> Any:
-    """The dataclass `Hyperparameters` of a module; None for ours or where there is none. Raises UserError."""
-    if update.startswith(OURS):
-        return None
-    module = load_module(update, "algorithm.update")
-    schema = getattr(module, "Hyperparameters", None)
-    if schema in (None, Hyperparameters):
-        return None
-    if not dataclasses.is_dataclass(schema):
-        raise UserError(f"algorithm.update: {module.__name__}.Hyperparameters must be a dataclass")
-    checked: Any = schema
-    typed = inspect.get_annotations(checked)
-    untyped = [
-        name
-        for name, value in vars(schema).items()
-        if not name.startswith("_")
-        and name not in typed
-        and not callable(value)
-        and not isinstance(value, property | classmethod | staticmethod | cached_property)
-    ]
-    if untyped:
-        raise UserError(
-            f"algorithm.update: {module.__name__}.Hyperparameters.{untyped[0]} has no type, so that it would be no "
-            f"hyperparameter: write `{untyped[0]}: {type(vars(schema)[untyped[0]]).__name__} = ...`"
-        )
-    checked.__pydantic_config__ = _strict  # as ours are checked and described
-    return checked
-
-
-def nearest(name: str, allowed: list[str]) -> str:
-    """`; did you mean 'x'?` for the allowed name nearest to a wrong one, else nothing."""
-    last = {key.rpartition(".")[2]: key for key in reversed(allowed)}
-    match = difflib.get_close_matches(name, allowed, 1) or difflib.get_close_matches(
-        name.rpartition(".")[2], list(last), 1
-    )
-    return f"; did you mean '{last.get(match[0], match[0])}'?" if match else ""
-
-
-def validate(values: Mapping[str, Any]) -> Config:
-    """The checked config of plain values. Raises UserError that names key, value and what is allowed."""
-    try:
-        config = TypeAdapter(Config).validate_python(_with_own(values))
-    except ValidationError as error:
-        wrong = [one for one in error.errors() if one["loc"][0] != "seeds"]
-        raise UserError("; ".join(map(_explain, wrong[:3])) or _explain_seeds(values["seeds"])) from None
-    algorithm = config.algorithm
-    if isinstance(config.seeds, bool) or len(set(config.seed_list)) != len(config.seed_list) or not config.seed_list:
-        raise UserError(_explain_seeds(values["seeds"]))
-    hp = config.hyperparameters
-    if hp.n_envs * hp.n_steps < 2 and algorithm.standardize and algorithm.collect == "steps":
-        raise UserError(
-            "hyperparameters.n_steps: a batch of one step cannot be standardised; set more n_envs or n_steps, or "
-            "algorithm.standardize=false"
-        )
-    for wrapper in config.env.wrappers:
-        if not re.fullmatch(SPEC, str(wrapper.get("wrapper"))):
-            raise UserError(f"env.wrappers: got {wrapper!r}, write {{wrapper: module:name, keyword: value, ...}}")
-    if algorithm.advantage == "trajectory_return" and algorithm.collect != "episodes":
-        raise UserError(
-            "algorithm.advantage: 'trajectory_return' needs complete episodes: set algorithm.collect=episodes"
-        )
-    if algorithm.advantage in ADVANTAGES and algorithm.baseline != "learned":
-        raise UserError(
-            f"algorithm.baseline: got '{algorithm.baseline}', but algorithm.advantage={algorithm.advantage} subtracts "
-            "the critic's value: set algorithm.baseline=learned"
-        )
-    return config
-
-
-def _with_own(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The values with an algorithm's own hyperparameters checked and apart."""
-    algorithm, given = values.get("algorithm"), values.get("hyperparameters")
-    if not isinstance(algorithm, Mapping) or not isinstance(given, Mapping) or ":" not in str(algorithm.get("update")):
-        return values
-    schema = own_schema(str(algorithm["update"]))
-    if schema is None:
-        return values
-    known = Hyperparameters.__dataclass_fields__
-    extra = {**to_plain(given.get("own") or {}), **{key: x for key, x in given.items() if key not in known}}
-    try:
-        own = TypeAdapter(schema).validate_python(extra)
-    except ValidationError as error:
-        names = [f"hyperparameters.{one.name}" for one in dataclasses.fields(schema)]
-        raise UserError("; ".join(_explain(one, "hyperparameters.", names) for one in error.errors()[:3])) from None
-    return {**values, "hyperparameters": {**{key: x for key, x in given.items() if key in known}, "own": own}}
-
-
-def _explain_seeds(seeds: Any) -> str:
-    return f"seeds: got {seeds!r}, allowed is a count of at least 1 or a list of different numbers of at least 0"
-
-
-def _explain(error: Any, prefix: str = "", own: Sequence[str] = ()) -> str:
-    key = prefix + ".".join(map(str, error["loc"]))
-    if error["type"] == "unexpected_keyword_argument":
-        return f"{key}: no such key{nearest(key, [*own, *(name for name, _ in keys())])}"
-    if error["type"] == "missing":
-        return f"{key}: missing"
-    message = error["msg"].replace("Input should be", "allowed is").replace("greater than or equal to", "at least")
-    allowed = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
-    return f"{key}: got {error['input']!r}, {message}{nearest(str(error['input']), allowed)}"

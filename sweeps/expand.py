@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from pgbench.composition import choices
-from pgbench.config import CONF, nearest
-from pgbench.errors import UserError
+from pgbench.config import CONF
+from pgbench.errors import UserError, nearest
 from pgbench.terminal import path_of
 from sweeps.options import OPTIONS, check_key
 

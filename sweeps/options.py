@@ -9,9 +9,10 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from pgbench import composition
-from pgbench.config import GROUPS, PositiveInt, keys, nearest, own_keys
-from pgbench.errors import UserError
+from pgbench.config import GROUPS, PositiveInt
+from pgbench.errors import UserError, nearest
 from pgbench.runs.forecast import cores
+from pgbench.validation import keys, own_keys
 from sweeps.search.schema import KEYS as SEARCH
 
 

@@ -8,9 +8,10 @@ from itertools import pairwise
 from typing import Any
 
 from pgbench.composition import compose_plain, interpolated
-from pgbench.config import GROUPS, Config, validate
+from pgbench.config import GROUPS, Config
 from pgbench.errors import UserError
 from pgbench.runs.forecast import LOCKSTEP, Open, Rates, seconds_of
+from pgbench.validation import validate
 from sweeps.expand import Overrides
 
 SEEDS_PER_PROCESS = 5  # more in lockstep gain little, and are lost together

@@ -91,7 +91,7 @@ def test_the_reference_is_the_code(name: str) -> None:
 
 def test_every_public_name_and_key_appears() -> None:
     import reports
-    from pgbench.config import keys
+    from pgbench.validation import keys
     from sweeps.options import OPTIONS
 
     text = {name: (DOCS / "reference" / f"{name}.md").read_text() for name in ("api", "configuration", "commands")}

@@ -22,13 +22,14 @@ from pgbench.composition import (
     values,
     with_overrides,
 )
-from pgbench.config import CONF, GROUPS, Config, keys, own_defaults, own_keys, to_plain, validate
+from pgbench.config import CONF, GROUPS, Config, to_plain
 from pgbench.errors import UserError
 from pgbench.plugins import look_beside
 from pgbench.runs.forecast import Hint, Rates, counts, duration, ignored, look, seconds_of
 from pgbench.runs.recorded import read_config
 from pgbench.runs.records import last_return
 from pgbench.terminal import print_anything, show
+from pgbench.validation import keys, own_defaults, own_keys, validate
 
 HELP = """pgbench trains one job: one algorithm on one environment over some seeds.
   python -m pgbench algorithm=trpo env=cartpole seeds=10 total_steps=200000 output_dir=runs

@@ -6,9 +6,10 @@ from typing import Any
 import yaml
 
 from pgbench.composition import choices, compose
-from pgbench.config import Config, merge, to_plain, validate
+from pgbench.config import Config, merge, to_plain
 from pgbench.errors import UserError
 from pgbench.runs.records import CONFIG, FORMAT
+from pgbench.validation import validate
 
 
 def read_config(run: Path) -> Config:

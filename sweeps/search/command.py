@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pgbench.config import keys, nearest
-from pgbench.errors import UserError
+from pgbench.errors import UserError, nearest
 from pgbench.files import write_atomic
 from pgbench.runs.forecast import Rates, duration, ignored
 from pgbench.runs.lock import Held, lock
 from pgbench.terminal import path_of
+from pgbench.validation import keys
 from sweeps.expand import expand
 from sweeps.options import Options
 from sweeps.search import schema

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from pgbench.config import PositiveInt, nearest
-from pgbench.errors import UserError
+from pgbench.config import PositiveInt
+from pgbench.errors import UserError, nearest
 
 # Seeds 0, 1, ... are for reporting: the comparison that follows a search has been seen by no choice in it.
 FIRST_TUNING_SEED, FIRST_FRESH_SEED = 1000, 2000

@@ -8,10 +8,11 @@ import torch
 from equations.learners import KINDS, make_case
 from equations.settings import make_config
 
-from pgbench.config import ADVANTAGES, Config, to_plain, validate
+from pgbench.config import ADVANTAGES, Config, to_plain
 from pgbench.errors import UserError
 from pgbench.learning.advantages import estimate
 from pgbench.runs.trainer import Trainer
+from pgbench.validation import validate
 
 WEIGHTS = ("trajectory_return", "reward_to_go", "q_value", *ADVANTAGES)
 COMBINATIONS = [

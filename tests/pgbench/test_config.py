@@ -3,8 +3,9 @@
 import pytest
 
 from pgbench.composition import check, choices, compose, parse
-from pgbench.config import keys, to_plain
+from pgbench.config import to_plain
 from pgbench.errors import UserError
+from pgbench.validation import keys
 
 
 @pytest.mark.parametrize("group", ["algorithm", "env", "hyperparameters", "tracking"])
