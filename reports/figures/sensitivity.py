@@ -23,9 +23,9 @@ STEP_SIZES = {
 FEWEST = 3
 NOTE = (
     "Dot: one seed's mean undiscounted return of the last 100 training episodes at the end of training. Line and band: "
-    "mean over seeds and its 95% interval (Student's t). Grey line and band: an algorithm that does not read this "
-    "setting, trained once."
+    "mean over seeds and its 95% interval (Student's t)."
 )
+REFERENCE = "Grey line and band: an algorithm that does not read this setting, trained once."
 
 
 class Panel:
@@ -91,9 +91,11 @@ def _draw(data: Data, panels: list[Panel]) -> Drawing | None:
         for axis in mine:
             axis.set_ylim(limits[:, 0].min(), limits[:, 1].max())
     axes[0].set_ylabel(style.RETURN if style.look().baked else "return")
-    if any(panel.references for panel in panels):
+    referred = any(panel.references for panel in panels)
+    if referred:
         style.legend(figure, axes)
-    return Drawing(figure, "\n".join(map(_sentence, panels)), f"{NOTE} {data.limits}".strip(), _table(panels))
+    note = " ".join(filter(None, (NOTE, REFERENCE if referred else "", data.limits)))
+    return Drawing(figure, "\n".join(map(_sentence, panels)), note, _table(panels))
 
 
 def positions(values: Sequence[Any]) -> tuple[Array, bool]:
