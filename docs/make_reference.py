@@ -42,6 +42,7 @@ COMMANDS = {
     "sweeps.publish": ("pgbench-publish", "sweeps.publish"),
     "reports": ("pgbench-report", "reports.__main__"),
     "reports compare": ("pgbench-report compare", "reports.compare"),
+    "reports compact": ("pgbench-report compact", "reports.compact"),
 }
 """Those with options of their own: module -> console script, and the module that has its `parser`."""
 MADE = "Made from the code by `python docs/make_reference.py`; a test holds it complete."
@@ -143,7 +144,7 @@ def configuration() -> str:
         *(f"| `{group}` | {', '.join(f'`{one}`' for one in choices(group))} |" for group in GROUPS),
         "",
         "The default is that of `python -m pgbench` alone. An environment may choose its `hyperparameters`",
-        "(`env=hopper` takes `hyperparameters=mujoco`); what you name wins. Algorithms in italics: only they read",
+        "(`env=walker2d` takes `hyperparameters=mujoco`); what you name wins. Algorithms in italics: only they read",
         "the key. For the others it is no part of a run's identity, and a line says so if you set it.",
         "",
     ]
@@ -239,7 +240,8 @@ def commands() -> str:
         MADE,
         "",
         "Each is `python -m ...` in a checkout, and a command of its own where the package was installed. All exit",
-        "with status 2 after a mistake in what was typed, told in one line.",
+        "with status 2 after a mistake in what was typed, told in one line. `-m` is Hydra's multirun, a job for each",
+        "combination of values; `python -m sweeps` does the same on all cores, and more.",
         "",
         "| in a checkout | installed | takes |",
         "| --- | --- | --- |",

@@ -185,7 +185,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="MODULE:NAME",
-        help="draw a figure of your own too; repeatable (see docs/howto/reports.md)",
+        help="draw a figure of your own too; repeatable (see docs/howto/figure.md)",
     )
     parser.add_argument(
         "--config-dir", action="append", default=[], metavar="DIR", help="a module of your own is found beside it"

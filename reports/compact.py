@@ -46,13 +46,20 @@ def compact(run: Path, out: Path, rows: int = ROWS) -> None:
     (out / STATUS).write_text(json.dumps(status), encoding="utf-8")
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command line's options."""
+    parser = argparse.ArgumentParser("python -m reports compact", description="runs as small as a publication needs")
+    parser.add_argument(
+        "directories", metavar="DIR", nargs="+", type=Path, help="directories with runs at or below them"
+    )
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the compact runs go")
+    parser.add_argument("--rows", type=int, default=ROWS, help=f"rows of each curve (default: {ROWS})")
+    return parser
+
+
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; the exit status is 2 after an error of the user's."""
-    parser = argparse.ArgumentParser("python -m reports compact", description="runs as small as a publication needs")
-    parser.add_argument("directories", nargs="+", type=Path, help="directories with runs at or below them")
-    parser.add_argument("--out", type=Path, required=True, help="where the compact runs go")
-    parser.add_argument("--rows", type=int, default=ROWS, help=f"rows of each curve (default {ROWS})")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         runs = find_runs(options.directories)
         for run in runs:

@@ -1,4 +1,4 @@
-"""`python -m pgbench.evaluate DIR...`: evaluates the policies of runs. Imported, this is the function `evaluate`."""
+"""`python -m pgbench.evaluate DIR...`: evaluates the policies of runs."""
 
 import argparse
 import sys

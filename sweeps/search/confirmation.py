@@ -40,7 +40,7 @@ INTERVALS = {
     "mean": (mean_interval, difference_interval),
     "iqm": (iqm_interval, iqm_difference_interval),
 }
-"""The reports' own, which hold their level with few seeds: of one sample, and of a difference."""
+"""The reports' own: of one sample, and of a difference."""
 
 
 @dataclass(frozen=True)
