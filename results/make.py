@@ -17,14 +17,15 @@ from reports.figures import FIGURES
 from reports.figures.drawing import Drawing
 from reports.page import save
 from reports.published import COMPARABLE, EVALUATED, Published
-from reports.statistics import Array, mean, mean_interval
+from reports.statistics import Array, mean
 
 HERE = Path(__file__).resolve().parent
 STUDIES = {
     "mujoco": (
         "MuJoCo, 1M environment steps",
-        "`python -m sweeps sweep=mujoco seeds=3`. The figure above lays published training returns over ours, the one "
-        "below published evaluations over our evaluations; a mark says on which version of the task it was measured.",
+        "`python -m sweeps sweep=mujoco seeds=3`. The first figure lays published training returns over ours, the "
+        "one below the tables published evaluations over our evaluations; a mark says on which version of the task it "
+        "was measured.",
     ),
     "classic": ("Classic control, 200,000 environment steps", "`python -m sweeps sweep=classic`."),
     "box2d": ("LunarLander-v3, 1M environment steps", "`python -m sweeps sweep=lunarlander`."),
@@ -70,8 +71,7 @@ def study(name: str, title: str, how: str) -> list[str]:
         parts += [f"\n### {env}\n", tables.markdown(pd.DataFrame([row(group, data) for group in data.of(env)]))]
     beside = pd.DataFrame(list(compared(data)))
     if len(beside):
-        below = beside[beside["we are"] == "below"]
-        parts += ["\n### Beside published numbers\n", plainly(below, len(beside)), "", tables.markdown(beside)]
+        parts += ["\n### Beside published numbers\n", plainly(beside), "", tables.markdown(beside)]
     parts += ["", *figure(data, name, "evaluation"), *figure(data, name, "aggregate_scores")]
     return [*parts, "", *settings(data), "", machine(data)]
 
@@ -95,16 +95,17 @@ def row(group: Group, data: Data) -> dict[str, str]:
     return {
         "": naming.algorithm_name(group.algorithm),
         "n": group.note.removeprefix("n = "),
-        "training return": shown(group.final),
-        "best": shown(group.best),
-        "average": shown(group.average),
-        "evaluation, mode": shown(evaluated(group, data, True)),
-        "evaluation, drawn": shown(evaluated(group, data, False)),
+        "training return": shown(group.final, group),
+        "best": shown(group.best, group),
+        "average": shown(group.average, group),
+        "evaluation, mode": shown(evaluated(group, data, True), group),
+        "evaluation, drawn": shown(evaluated(group, data, False), group),
     }
 
 
-def shown(values: Array) -> str:
-    return text.interval(mean(values), mean_interval(values)) if len(values) else text.NONE
+def shown(values: Array, group: Group) -> str:
+    """A mean with its interval, which ends where returns do."""
+    return text.interval(mean(values), group.interval(values)) if len(values) else text.NONE
 
 
 def evaluated(group: Group, data: Data, deterministic: bool) -> Array:
@@ -123,14 +124,16 @@ def compared(data: Data) -> Iterable[dict[str, str]]:
         for group in data.of(one.env):
             ours = of_kind(one, group, data)
             if group.algorithm == one.algorithm and len(ours) and abs(one.env_steps - group.end) < 0.02 * group.end:
+                side = "below" if mean(ours) < one.mean else "above"
+                ends = group.interval(ours)
                 yield {
                     "task": group.env,
                     "algorithm": naming.algorithm_name(group.algorithm),
                     "source": one.source,
                     "what": one.protocol,
                     "published": f"{one.mean:g} ± {one.spread:g} ({one.spread_kind}, n = {one.seeds})",
-                    "ours": shown(ours),
-                    "we are": "below" if mean(ours) < one.mean else "above",
+                    "ours": shown(ours, group),
+                    "we are": f"{side}, within chance" if ends.low <= one.mean <= ends.high else side,
                 }
 
 
@@ -142,12 +145,16 @@ def of_kind(one: Published, group: Group, data: Data) -> Array:
     return evaluated(group, data, deterministic="stochastic" not in one.protocol)
 
 
-def plainly(below: pd.DataFrame, count: int) -> str:
-    """Where we are below."""
-    if not len(below):
-        return f"The mean of ours is above all {count} of them."
+def plainly(beside: pd.DataFrame) -> str:
+    """How often we are above, and where we are below."""
+    side = beside["we are"]
+    below = beside[side.str.startswith("below")]
+    counted = (
+        f"The mean of ours is above {len(beside) - len(below)} of {len(beside)} published ones, and above "
+        f"{sum(side == 'above')} by more than chance: theirs is outside our 95% interval."
+    )
     places = "; ".join(f"{one.task} {one.algorithm} ({one.source})" for one in below.itertuples())
-    return f"The mean of ours is above {count - len(below)} of {count}, and **below** in: {places}."
+    return f"{counted} It is **below** in: {places}." if len(below) else counted
 
 
 def settings(data: Data) -> Iterable[str]:
