@@ -3,9 +3,9 @@
 YAML in `conf/` gives the values, Hydra composes them (pgbench/composition.py), pgbench/validation.py checks them.
 
 A job is identified by the hash of what decides its records: those keys of algorithm, env and hyperparameters that its
-algorithm reads (`Config.identity`). An update sees no other key (`Config.effective`), so none can be read in secret.
-Keys that came after version 0.2.0 have a default here, and count only where they differ from it: a default here is for
-ever, and old hashes stay.
+algorithm reads (`Config.identity`). An update sees no other hyperparameter (`Config.effective`), so none can be read in
+secret. Keys that came after version 0.2.0 have a default here, and count only where they differ from it: a default here
+is for ever, and old hashes stay.
 """
 
 import dataclasses

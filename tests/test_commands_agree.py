@@ -22,6 +22,7 @@ def test_links_nested_roots_and_two_ways_show_each_run_once(small, tmp_path: Pat
     (other / "link to a job").symlink_to(jobs[0])
     (other / "link to a root").symlink_to(tmp_path / "deep")
     (other / "loop").symlink_to(other)
+    (other / "itself").symlink_to(other / "itself")
     running = jobs[1] / "seed-1"
     write_status(running, "running", env_steps=100, total_steps=200)
     expected = [job / f"seed-{seed}" for job in jobs for seed in (0, 1)]

@@ -15,8 +15,12 @@ LONGEST = 100_000
 def evaluate(policy: Policy, episodes: int = 10, seed: int = 1, deterministic: bool = True) -> np.ndarray:
     """Undiscounted returns [episodes], float64, of a policy in its environment, equal for equal `seed`.
 
-    `deterministic`: act by the most likely action, else draw. Raises UserError where an episode does not end.
+    `deterministic`: act by the most likely action, else draw. Raises UserError where an episode does not end, and
+    for numbers that cannot be.
     """
+    for name, value, least in (("episodes", episodes, 1), ("seed", seed, 0)):
+        if value < least:
+            raise UserError(f"{name}: got {value}, allowed is at least {least}")
     returns, _ = run_episodes(policy, episodes, np.random.SeedSequence(seed), deterministic)
     return returns
 

@@ -32,6 +32,18 @@ def as_command(main: Callable[[Sequence[str] | None], None]) -> Callable[..., in
     return command
 
 
+def at_least(least: int) -> Callable[[str], int]:
+    """The type of an option that is an integer with a least value."""
+
+    def integer(given: str) -> int:
+        value = int(given)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"got {value}, allowed is at least {least}")
+        return value
+
+    return integer
+
+
 def add_config_dir(parser: argparse.ArgumentParser) -> None:
     """The option by which commands over runs find code of one's own."""
     parser.add_argument(
@@ -75,3 +87,5 @@ def _attempt(work: Callable[..., str], run: Path, arguments: tuple[object, ...])
         return False, f"{run}: is being trained by {error}; try again when it has ended"
     except OSError as error:
         return False, f"{error.filename or run}: {error.strerror}"
+    except Exception as error:  # an environment's own, or its author's: the other runs go on
+        return False, f"{run}: {type(error).__name__}: {error}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pgbench.after.evaluation import run_episodes
-from pgbench.commands import add_config_dir, as_command, in_parallel
+from pgbench.commands import add_config_dir, as_command, at_least, in_parallel
 from pgbench.errors import UserError
 from pgbench.plugins import look_beside
 from pgbench.policy import Policy
@@ -33,10 +33,10 @@ def parser() -> argparse.ArgumentParser:
     """The command line's options."""
     parser = argparse.ArgumentParser("python -m pgbench.evaluate", description=(__doc__ or "").partition(": ")[2])
     parser.add_argument("directories", nargs="+", metavar="DIR", help="runs, jobs or output_dirs")
-    parser.add_argument("--episodes", type=int, default=10, help="of each policy (default: 10)")
+    parser.add_argument("--episodes", type=at_least(1), default=10, help="of each policy (default: 10)")
     parser.add_argument("--stochastic", action="store_true", help="draw actions (default: the most likely ones)")
-    parser.add_argument("--seed", type=int, default=1, help="of the episodes (default: 1)")
-    parser.add_argument("--n-jobs", type=int, help="processes (default: the cores there are)")
+    parser.add_argument("--seed", type=at_least(0), default=1, help="of the episodes (default: 1)")
+    parser.add_argument("--n-jobs", type=at_least(1), help="processes (default: the cores there are)")
     add_config_dir(parser)
     return parser
 
@@ -46,8 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Evaluates every run below the directories. Raises UserError if any could not be evaluated."""
     options = parser().parse_args(arguments)
     look_beside(options.config_dir)
-    if options.episodes < 1:
-        raise UserError(f"--episodes: got {options.episodes}, allowed is at least 1")
     runs = find_runs(options.directories)
     failed = in_parallel(evaluate_run, runs, options.n_jobs, options.episodes, not options.stochastic, options.seed)
     if failed:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pgbench.after.measurements import KINDS, measure
-from pgbench.commands import add_config_dir, as_command, in_parallel
+from pgbench.commands import add_config_dir, as_command, at_least, in_parallel
 from pgbench.errors import UserError
 from pgbench.plugins import look_beside
 from pgbench.policy import Policy
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m pgbench.measure", description=(__doc__ or "").partition(": ")[2])
     parser.add_argument("directories", nargs="+", metavar="DIR", help="runs, jobs or output_dirs")
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS), help="default: all of them")
-    parser.add_argument("--n-jobs", type=int, help="processes (default: the cores there are)")
+    parser.add_argument("--n-jobs", type=at_least(1), help="processes (default: the cores there are)")
     add_config_dir(parser)
     return parser
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pgbench.after.films import Episode, write_film
 from pgbench.api import load_policy
-from pgbench.commands import add_config_dir, as_command
+from pgbench.commands import add_config_dir, as_command, at_least
 from pgbench.plugins import look_beside
 from pgbench.runs.records import policy_file
 
@@ -20,9 +20,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("run", type=Path, metavar="RUN", help="a run's directory (.../seed-0) or a policy file")
     parser.add_argument("--snapshot", type=int, metavar="N", help="the policy of so many steps (see `snapshots`)")
     parser.add_argument("--video", type=Path, metavar="FILE", help="an .mp4 or .gif; without a display play.gif")
-    parser.add_argument("--seed", type=int, default=0, help="of the episode (default: 0)")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of the episode (default: 0)")
     parser.add_argument("--stochastic", action="store_true", help="draw actions (default: the most likely ones)")
-    parser.add_argument("--steps", type=int, metavar="N", help="stop after so many (default: at the episode's end)")
+    parser.add_argument("--steps", type=at_least(1), metavar="N", help="stop after so many (default: never)")
     add_config_dir(parser)
     return parser
 

@@ -89,9 +89,10 @@ class Actor:
         return np.stack([np.zeros_like(blank) if x is None else x for x in noise])
 
     def _grow(self, length: int, noise: np.ndarray) -> dict[str, np.ndarray]:
-        """The buffers, at least `length` steps long."""
+        """The buffers, at least `length` steps long; they double, so that long episodes do not cost the square."""
         have = self._buffer["live"].shape[1] if self._buffer else 0
         if have < length:
+            length = max(length, 2 * have)
             s, _, n, *size = noise.shape
             action: tuple[list[int], Any] = ([], np.int64) if self.envs.actions.discrete else (size, np.float32)
             new = {

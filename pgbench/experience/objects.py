@@ -1,6 +1,7 @@
 """Any Gymnasium environment, one object each."""
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -50,25 +51,24 @@ class GymEnvs:
         todo: Any = self.actions.to_env(actions.reshape(len(self.envs), *actions.shape[2:]))
         if self.actions.discrete:
             todo = todo.tolist()
-        obs, envs, taken = self._obs, self.envs, self._taken
-        got: list[Any] = []
+        kept = todo.copy()  # an environment may change what it is given
+        obs, reward_row, envs, taken = self._obs, rewards.reshape(-1), self.envs, self._taken
         for i in np.flatnonzero(live).tolist():
-            obs[i], reward, ended, cut, _ = envs[i].step(todo[i])
-            got.append(reward)
-            taken[i].append(todo)
+            # A reward may be a number, or an array of one.
+            obs[i], reward_row[i : i + 1], ended, cut, _ = envs[i].step(todo[i])
+            taken[i].append(kept)
             if ended or cut:
                 place = np.unravel_index(i, live.shape)
                 terminated[place], truncated[place] = ended, cut and not ended
                 self._final[i] = obs[i]
                 self._begin(i)
-        rewards[live] = np.ravel(got)  # a reward may be a number, or an array of one
         return rewards, terminated, truncated
 
     def save(self, s: int) -> dict[str, Any]:
         mine = range(s * self.n_envs, (s + 1) * self.n_envs)
         return {
             "origins": [self._origin[i] for i in mine],
-            "actions": [np.array([todo[i] for todo in self._taken[i]]) for i in mine],
+            "actions": [np.array([kept[i] for kept in self._taken[i]]) for i in mine],
             "obs": self.obs[s].copy(),
         }
 
@@ -78,8 +78,8 @@ class GymEnvs:
             self.envs[i].unwrapped.np_random.bit_generator.state = origin
             self._begin(i)
             for action in actions.astype(int).tolist() if self.actions.discrete else actions:
+                self._taken[i].append({i: copy(action)})
                 self._obs[i] = self.envs[i].step(action)[0]
-                self._taken[i].append({i: action})
         if not np.array_equal(self.obs[s], saved.get("obs", self.obs[s]), equal_nan=True):  # older ones lack them
             raise UserError(
                 f"env.id: the running episodes of '{self.id}', replayed, lead elsewhere than they did, so this run "

@@ -60,7 +60,7 @@ def _walk(top: str) -> list[str]:
                 runs.append(path)
             continue
         for entry in entries:
-            if not entry.name.startswith(".") and entry.is_dir():
+            if not entry.name.startswith(".") and os.path.isdir(entry.path):
                 open_.append(os.path.realpath(entry.path) if entry.is_symlink() else entry.path)
     return runs
 

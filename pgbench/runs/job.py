@@ -73,16 +73,20 @@ def run_job(
     is recorded with its traceback as the failure of its runs.
     """
     seeds = config.seed_list if seeds is None else tuple(seeds)
-    found = {seed: read_status(seed_dir(config.job_dir, seed)) for seed in seeds}
-    statuses = {seed: status["status"] for seed, status in found.items()}
-    todo = []
+    statuses, todo = {}, []
     for seed in seeds:
         directory = seed_dir(config.job_dir, seed)
-        if why := _hurt(directory, found[seed], config.total_steps):
-            _fail(directory, why, why)
+        told = read_status(directory)
+        status = told.get("before", told)
+        statuses[seed] = status["status"]
+        if why := _hurt(directory, status, config.total_steps):
+            _fail(directory, why, why, before=status)  # once it is mended, it is again what it was
             statuses[seed] = "failed"
-        elif not is_over(found[seed], config.total_steps):
+        elif not is_over(status, config.total_steps):
             todo.append(seed)
+        elif status is not told:
+            (directory / ERROR).unlink(missing_ok=True)
+            write_status(directory, **status)
     if not todo:
         return statuses
     threads = torch.get_num_threads()
@@ -120,9 +124,9 @@ def _hurt(directory: Path, status: Mapping[str, Any], total_steps: int) -> str |
     return None
 
 
-def _fail(directory: Path, message: str, details: str) -> None:
+def _fail(directory: Path, message: str, details: str, **fields: Any) -> None:
     write_atomic(directory / ERROR, f"{details}\n".encode(errors="backslashreplace"))
-    write_status(directory, "failed", message=message)
+    write_status(directory, "failed", message=message, **fields)
 
 
 def _record_failure(config: Config, seeds: Sequence[int], error: BaseException) -> None:

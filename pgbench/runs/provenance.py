@@ -6,8 +6,7 @@ import platform
 import subprocess
 import time
 from functools import cache
-from importlib.metadata import version
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +38,19 @@ def machine() -> dict[str, Any]:
             "torch": torch.__version__,  # the build that runs: its metadata leaves out which
             "gymnasium": gymnasium.__version__,
             "numpy": numpy.__version__,
-            **{name: version(name) for name in ("mujoco", "hydra-core") if find_spec(name.replace("-core", ""))},
+            **{name: found for name in ("mujoco", "hydra-core") if (found := _version(name))},
         },
         "platform": platform.platform(),
         "cpu": _cpu(),
         "cores": os.cpu_count(),
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def append_provenance(directory: Path, config: Config, **fields: Any) -> None:

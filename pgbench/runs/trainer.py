@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from pgbench.algorithms import load_update, own_metrics
 from pgbench.config import Config
@@ -136,13 +135,24 @@ class Trainer:
             raise UserError(
                 f"algorithm.update: '{self.config.algorithm.update}' gives {wrong}, which its METRICS does not declare"
             )
-        return progress | {name: x.item() if isinstance(x, torch.Tensor) else x for name, x in metrics.items()}
+        return progress | {name: self._number(name, x) for name, x in metrics.items()}
+
+    def _number(self, name: str, value: Any) -> float | str:
+        """A metric as it is written. Raises UserError for one that is not scalar."""
+        try:
+            return value.item() if hasattr(value, "item") else value
+        except (ValueError, RuntimeError):
+            raise UserError(
+                f"algorithm.update: '{self.config.algorithm.update}' gives {name} of shape {tuple(value.shape)}, a "
+                "metric is one number"
+            ) from None
 
     def save(self, s: int) -> dict[str, Any]:
         """All that the s-th seed needs to go on bit for bit."""
         collector, row = self._collector(s)
         return {
             "iteration": self.iterations[s],
+            "diverged": self.diverged[s],
             "learner": self.learners[s].tensors(),
             "rng": self.learners[s].rng.bit_generator.state,
             "collector": collector.save(row),
@@ -151,6 +161,7 @@ class Trainer:
     def load(self, s: int, saved: dict[str, Any]) -> None:
         """The inverse of `save`."""
         self.iterations[s] = saved["iteration"]
+        self.diverged[s] = saved.get("diverged", "")
         self.learners[s] = self.learners[s].with_tensors(saved["learner"])
         self.learners[s].rng.bit_generator.state = saved["rng"]
         collector, row = self._collector(s)

@@ -17,9 +17,11 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
+
+import yaml
 
 from pgbench.runs.flock import take
 from pgbench.runs.records import CONFIG, METRICS_FILE, read_status
@@ -285,8 +287,12 @@ class Job:
         configs = {job["directory"]: job["config"] for job in self.spec["jobs"] if job.get("config")}
         for directory in sorted(self.directory.parent.iterdir()):
             for path in sorted(directory.glob(f"seed-*/{CONFIG}"))[:1]:
-                configs[str(directory)] = read_config(path.parent)
+                with suppress(OSError, ValueError, KeyError, TypeError, yaml.YAMLError):  # its own run tells of it
+                    configs.setdefault(str(directory), _read_once(path.parent))
         return list(configs.values())
+
+
+_read_once = cache(read_config)
 
 
 class Follower:
@@ -319,10 +325,13 @@ class Follower:
             return None, {"problem": str(error)}
         except (ConnectionError, TimeoutError) as error:
             raise Lost(f"{type(error).__name__}: {error}") from error
-        except (OSError, ValueError) as error:
+        except Lost:
+            raise
+        except Exception as error:  # a damaged record, or what a tracker of one's own raises
             run.release()
             run.broken = not final  # not tried again before the end
-            return None, {"problem": f"{run.directory}: {error}"}
+            kind = "" if isinstance(error, OSError | ValueError) else f"{type(error).__name__}: "
+            return None, {"problem": f"{run.directory}: {kind}{error}"}
 
 
 class Lost(Exception):

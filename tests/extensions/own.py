@@ -48,6 +48,16 @@ def undeclared(learner, rollout, config):
     return learner, {"surprise": 1.0}
 
 
+def several(learner, rollout, config):
+    learner, metrics = update(learner, rollout, config)
+    return learner, metrics | {"objective": torch.zeros(2)}
+
+
+def of_numpy(learner, rollout, config):
+    learner, metrics = update(learner, rollout, config)
+    return learner, metrics | {"objective": np.float64(0.5)}
+
+
 def misshapen(learner, rollout, config):
     return replace(learner, theta=learner.theta[:1]), {}
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pgbench.commands.evaluate import main as evaluate
+from pgbench.commands.play import main as play
 from pgbench.composition import compose
 from pgbench.runs.lock import lock
 
@@ -113,3 +115,13 @@ def test_a_signal_stops_after_a_checkpoint(number: int, status: int, tmp_path: P
     assert process.returncode == status
     assert "re-run the same command to resume" in stderr
     assert list(tmp_path.glob("runs/*/seed-0/checkpoint.pt"))
+
+
+@pytest.mark.parametrize(
+    ("main", "option"),
+    [(play, ("--seed", "-1")), (play, ("--steps", "0")), (evaluate, ("--episodes", "0")), (evaluate, ("--seed", "-1"))],
+)
+def test_numbers_that_cannot_be_are_told(main, option: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["nowhere", *option])
+    assert f"argument {option[0]}: got {option[1]}, allowed is at least" in capsys.readouterr().err

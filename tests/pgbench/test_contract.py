@@ -147,6 +147,25 @@ class ArraysOfOne(Good):
         return obs, np.array([reward]), np.array(ended), np.array([cut]), info
 
 
+class SometimesArrays(Good):
+    """A reward is a number or an array of one."""
+
+    def step(self, action: Any) -> Any:
+        obs, reward, *rest = super().step(action)
+        return obs, np.array([reward]) if obs[0] > 0 else reward, *rest
+
+
+class ChangesItsAction(Good):
+    """A careless one: it halves in place what it is given."""
+
+    action_space: spaces.Space = spaces.Box(-1, 1, (1,), np.float32)
+
+    def step(self, action: Any) -> Any:
+        action *= 0.5
+        self.place = self.place + action
+        return self.place, 1.0, False, bool(self.np_random.random() < 0.02), {}
+
+
 class Warns(Good):
     def __init__(self) -> None:
         warnings.warn("of something", stacklevel=2)
@@ -170,7 +189,7 @@ BROKEN = {
     Unmakeable: "cannot make 'Unmakeable-v0': KeyError: '9x9'",
     Unseeing: "has an observation without numbers",
 }
-for one in (Good, ArraysOfOne, Warns, *BROKEN):
+for one in (Good, ArraysOfOne, SometimesArrays, ChangesItsAction, Warns, *BROKEN):
     gym.register(f"{one.__name__}-v0", entry_point=one)
 FRESH = ({"wrapper": "pgbench:FreshEpisodes"},)
 
@@ -193,10 +212,21 @@ def test_what_breaks_the_contract_is_refused_in_one_line(kind: type[Good], small
     assert not config.job_dir.exists()
 
 
-@pytest.mark.parametrize("kind", [Good, ArraysOfOne])
+@pytest.mark.parametrize("kind", [Good, ArraysOfOne, SometimesArrays])
 def test_what_the_contract_allows_trains(kind: type[Good], small) -> None:
     (run,) = pgbench.train(small(f"env.id={kind.__name__}-v0", "seeds=1", "total_steps=300"))
     assert run.status == "done"
+
+
+def test_an_environment_may_change_its_action_and_still_resume(small) -> None:
+    keys = (f"env.id={ChangesItsAction.__name__}-v0", "seeds=1", "total_steps=700", "hyperparameters.n_steps=33")
+    config = small(*keys)
+    whole, broken = small(*keys, f"output_dir={config.output_dir}/a"), small(*keys, f"output_dir={config.output_dir}/b")
+    for _ in range(2):  # the second resumes from what the first replayed
+        with pytest.raises(pgbench.Interrupted):
+            pgbench.train(broken, stop=lambda: True)
+    (one,), (other,) = pgbench.train(whole), pgbench.train(broken)
+    assert (one.directory / "metrics.csv").read_bytes() == (other.directory / "metrics.csv").read_bytes()
 
 
 @pytest.mark.parametrize("kind", [OtherEntropy, Remembers])

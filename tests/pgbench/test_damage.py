@@ -89,6 +89,27 @@ def test_training_recovers_or_names_the_file(small, tmp_path, unhurt, kind: str,
     assert tables(other) == expected[1]
 
 
+@pytest.mark.parametrize("hurt", ["checkpoint.pt", "metrics.csv"])
+def test_the_same_command_again_leaves_a_hurt_run_as_it_is_until_it_is_mended(small, tmp_path, unhurt, hurt) -> None:
+    """A finished run that has no checkpoint is never trained anew unasked, however often it is tried."""
+    shutil.copytree(unhurt["done"], tmp_path, dirs_exist_ok=True)
+    run, _ = runs(tmp_path)
+    (run / "checkpoint.pt").rename(tmp_path / "aside")
+    steps = "total_steps=1200" if hurt == "checkpoint.pt" else "total_steps=800"
+    if hurt == "metrics.csv":
+        (run / hurt).write_bytes(b"")
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.name not in ("status.json", "lock")}
+    for _ in range(2):
+        with pytest.raises(UserError, match=hurt):
+            train(small(*OVERRIDES, steps, f"output_dir={tmp_path}"))
+        assert read_status(run)["status"] == "failed"
+        assert before.items() <= {path.name: path.read_bytes() for path in run.iterdir()}.items()
+    shutil.copyfile(runs(unhurt["done"])[0] / hurt, run / hurt)
+    train(small(*OVERRIDES, steps, f"output_dir={tmp_path}"))
+    assert read_status(run)["status"] == "done"
+    assert not (run / "error.txt").exists()
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("file", FILES)
 def test_commands_over_runs_name_the_file_and_go_on(tmp_path, unhurt, capfd, file: str, damage: str) -> None:

@@ -24,6 +24,7 @@ from pgbench.runs.code import code, own_modules
 from pgbench.runs.find import find_runs
 from pgbench.runs.job import Interrupted
 from pgbench.runs.trainer import Trainer
+from reports import load_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = str(ROOT / "tests" / "extensions" / "conf")
@@ -100,6 +101,16 @@ def test_the_source_of_own_modules_is_part_of_the_code_that_made_a_run(tmp_path:
 def test_an_undeclared_metric_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="gives surprise, which its METRICS does not declare"):
         pgbench.train(own(tmp_path, "algorithm=own", "algorithm.update=own:undeclared"))
+
+
+def test_a_metric_of_several_numbers_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gives objective of shape \(2,\), a metric is one number"):
+        pgbench.train(own(tmp_path, "algorithm=own", "algorithm.update=own:several"))
+
+
+def test_a_metric_may_be_a_number_of_numpys(tmp_path: Path) -> None:
+    (run,) = pgbench.train(own(tmp_path, "algorithm=own", "algorithm.update=own:of_numpy", "seeds=1"))
+    assert (load_runs(run)["objective"] == 0.5).all()
 
 
 def test_a_theta_of_another_shape_is_an_error(tmp_path: Path) -> None:

@@ -91,6 +91,12 @@ def test_the_build_of_torch_that_runs_is_recorded(monkeypatch: pytest.MonkeyPatc
     assert provenance.machine.__wrapped__()["libraries"]["torch"] == "9.9.9+cu999"
 
 
+def test_a_directory_is_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`output_dir=mujoco` where MuJoCo is not installed: importable as a name, without a version."""
+    assert provenance._version("tests") is None
+    assert provenance._version("torch")
+
+
 @pytest.mark.parametrize("algorithm", ["reinforce", "vpg", "npg", "trpo"])
 def test_the_same_command_gives_the_same_records(small, tmp_path: Path, algorithm: str) -> None:
     one = small(f"algorithm={algorithm}", "seeds=2", "total_steps=600", f"output_dir={tmp_path}/one")
@@ -160,6 +166,19 @@ def test_a_diverged_seed_is_a_result(small) -> None:
         assert run_job(config) == {0: "diverged"}
     assert read_status(seed_dir(config.job_dir, 0))["status"] == "diverged"
     assert run_job(config) == {0: "diverged"}
+
+
+@pytest.mark.parametrize("damage", ["", "{"])
+def test_a_diverged_seed_does_not_train_past_it_without_its_status(small, damage: str) -> None:
+    """The checkpoint says it, too."""
+    config = small("env.id=probes:Explosive-v0", "seeds=1", "total_steps=500", "algorithm=vpg")
+    with np.errstate(invalid="ignore"):
+        run_job(config)
+    status = seed_dir(config.job_dir, 0) / "status.json"
+    told = read_status(status.parent)
+    status.write_text(damage) if damage else status.unlink()
+    assert run_job(config) == {0: "diverged"}
+    assert read_status(status.parent)["message"] == told["message"]
 
 
 def test_a_failure_leaves_its_traceback(small, monkeypatch) -> None:
@@ -342,6 +361,7 @@ def test_the_digest_of_the_code_sees_every_file_that_decides_numbers() -> None:
         "plugins.py",
         "terminal.py",
         "composition.py",
+        "validation.py",
         "__init__.py",
     )  # of these, none makes a number
     left = {path for path in trained_with - covered if path.name not in beside}

@@ -92,6 +92,16 @@ def test_the_example_of_an_own_tracker_works_as_its_page_says(tmp_path: Path) ->
         assert summary["status"] == "done"
 
 
+def test_a_damaged_record_beside_leaves_the_others_alone(untracked: Path, tmp_path: Path) -> None:
+    shutil.copytree(untracked, tmp_path / "runs")
+    hurt, *others = sorted((tmp_path / "runs").glob("*/seed-*"))
+    (hurt / "config.yaml").write_text("job: {\n")
+    done = command("sweeps.publish", tmp_path / "runs", "--backend=tensorboard", check=False)
+    assert done.returncode == 1
+    assert f"1 of {1 + len(others)} runs" in done.stderr
+    assert all(list((run / "tensorboard").iterdir()) for run in others)
+
+
 def test_an_own_tracker_that_fails_costs_one_line(untracked: Path, tmp_path: Path) -> None:
     (tmp_path / "broken_tracker.py").write_text("def make(run):\n    raise RuntimeError('no such luck')\n")
     arguments = ("sweeps.publish", untracked, "--backend=broken_tracker:make")
