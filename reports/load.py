@@ -34,9 +34,8 @@ from pgbench.runs.records import (
     STATUSES,
 )
 from reports import naming
-from reports.curves import Table, Warn, read_csv, read_curves
+from reports.curves import COUNTS, Table, Warn, read_csv, read_curves
 
-COUNTS = ("iteration", "env_steps", "episodes", "terminated", "episode", "deterministic", "length")
 TEXTS = ("algorithm", "env", "hyperparameters", "job", "status", "label")
 UNKNOWN = "unknown"
 """The status of a run whose status.json is lost or damaged."""
@@ -251,7 +250,12 @@ def read_files(seeds: pd.DataFrame, file: str, columns: Mapping[str, str], warn:
     """One of the other tables of all seeds, with their identity beside each row."""
 
     def read(path: Path, row: Any) -> pd.DataFrame:
-        return read_csv(path, tuple(columns), warn).reindex(columns=list(columns))
+        table = read_csv(path, tuple(columns), warn)
+        for name in columns:
+            if name in COUNTS and name not in table:
+                warn(f"{path}: not a table of records (no column {name}); left out")
+                table = table.iloc[:0].reindex(columns=list(columns))
+        return table.reindex(columns=list(columns))
 
     frame = _gather(seeds, file, tuple(columns), read)
     return frame.astype({name: "int64" for name in COUNTS if name in columns})
