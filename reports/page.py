@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -229,8 +230,17 @@ def _html(
 
 def _json(value: Any) -> str:
     """JSON that may stand inside a script element."""
-    words = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain, allow_nan=False)
+    words = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), default=_plain, allow_nan=False)
     return words.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for numbers that JSON does not have: infinities and NaN."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> Any:
@@ -240,8 +250,7 @@ def _plain(value: Any) -> Any:
 
 def _table(frame: pd.DataFrame, links: str | None = None) -> dict[str, Any]:
     """A table for the page's script: columns and rows; the column `links` holds [text, address]."""
-    rows = [[None if isinstance(cell, float) and cell != cell else cell for cell in row] for row in frame.to_numpy()]
-    return {"columns": [str(name) for name in frame], "rows": rows, "links": links}
+    return {"columns": [str(name) for name in frame], "rows": frame.to_numpy().tolist(), "links": links}
 
 
 def _runs(data: Data, out: Path) -> pd.DataFrame:
@@ -261,7 +270,7 @@ def _runs(data: Data, out: Path) -> pd.DataFrame:
                 "status": row["status"],
                 "steps": steps,
                 "of": row["total_steps"],
-                "last return": None if last is None or last != last else round(last, 3),
+                "last return": None if last is None else round(last, 3),
                 "directory": [f"{row['job']}/seed-{row['seed']}", link(row["directory"], out)],
             }
         )

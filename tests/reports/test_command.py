@@ -1,5 +1,7 @@
 """python -m reports, as people and scripts call it."""
 
+import json
+import re
 import signal
 import subprocess
 import sys
@@ -128,6 +130,20 @@ def test_out_must_not_be_a_file(write: Write, tmp_path: Path, capsys) -> None:
     (tmp_path / "file").touch()
     assert main([str(tmp_path / "runs"), "--out", str(tmp_path / "file")]) == 2
     assert "not a directory" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_an_infinite_return_does_not_cost_the_page(write: Write, tmp_path: Path) -> None:
+    write("trpo", 0, [20.0, float("-inf")], root=tmp_path / "runs", steps=50_000)
+    write("npg", 0, [20.0, 30.0], root=tmp_path / "runs", steps=50_000)
+    assert main([str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--threshold", "inf"]) == 0
+    page = (tmp_path / "out" / "index.html").read_text()
+    texts = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.S)
+    told = [json.loads(text, parse_constant=pytest.fail) for text in texts]
+    (data,) = [one for one in told if "curves" in one]
+    assert {job["label"]: job["score"] for job in data["jobs"]} == {"NPG": 30.0, "TRPO": None}
+    (runs,) = [one for one in told if "last return" in one.get("columns", ())]
+    assert [row[runs["columns"].index("last return")] for row in runs["rows"]] == [30.0, None]
 
 
 def test_a_threshold_is_a_number(capsys) -> None:
