@@ -33,7 +33,7 @@ from pgbench.runs.records import (
     STATUS,
     STATUSES,
 )
-from reports import naming
+from reports import naming, possible
 from reports.curves import COUNTS, Table, Warn, read_csv, read_curves
 
 TEXTS = ("algorithm", "env", "hyperparameters", "job", "status", "label")
@@ -92,8 +92,8 @@ def load_seeds(directories: Directories) -> pd.DataFrame:
     done, diverged, failed; unknown where status.json is lost), total_steps, label (names the job among those of its
     environment, e.g. "TRPO, delta=0.01"), directory, config (flat, by dotted name), message, provenance (a mapping per
     process that wrote the run), and a column per config key that varies between the jobs, e.g.
-    `hyperparameters.delta`. Warns of what cannot be read; raises UserError where there are no runs, or one run lies in
-    two places.
+    `hyperparameters.delta`, or changes their task (`env.kwargs.*`, `env.wrappers`). Warns of what cannot be read;
+    raises UserError where there are no runs, or one run lies in two places.
     """
     study = read_study(directories)
     _tell(study.problems)
@@ -143,6 +143,7 @@ def read_study(directories: Directories) -> Study:
     labels = naming.labels(configs)
     known = (naming.NAME, naming.ENV, naming.SET, naming.STEPS)
     varying = [key for key in naming.varying(configs.values()) if key not in known]
+    told = dict.fromkeys([*varying, *(key for config in configs.values() for key in possible.changes(config))])
     ranks = {job: naming.order(config, (*varying, naming.STEPS)) for job, config in configs.items()}
     rows = []
     for job, seed in sorted(found, key=lambda run: (ranks[run[0]], run)):
@@ -163,7 +164,7 @@ def read_study(directories: Directories) -> Study:
                 "config": config,
                 "message": str(status.get("message") or ""),
                 "provenance": origins[job, seed] or _provenance(path / PROVENANCE, problems.append),
-                **{key: config.get(key) for key in varying},
+                **{key: config.get(key) for key in told},
             }
         )
     return Study(pd.DataFrame(rows), problems, roots(directories)[0])
