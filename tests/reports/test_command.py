@@ -1,6 +1,7 @@
 """python -m reports, as people and scripts call it."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -14,7 +15,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from reports import curves
 from reports.__main__ import main
+from reports.data import load_data
 
 Write = Callable[..., Path]
 
@@ -94,6 +97,49 @@ def test_watch_draws_again_as_records_grow_until_all_have_ended(write: Write, tm
         status.write_text(status.read_text().replace("running", "done"))
     assert main([str(root), "--out", str(page.parent), "--watch", "1"]) == 0  # by itself
     assert "http-equiv" not in page.read_text()
+
+
+def test_watch_draws_with_the_bounds_as_they_are_now(write: Write, tmp_path: Path) -> None:
+    file = tmp_path / "bounds.yaml"
+    write(root=tmp_path / "runs", env="Own-v0")
+    for reference in (100, 200):
+        file.write_text(f"Own-v0: {{random: 0, reference: {reference}}}\n")
+        assert load_data(tmp_path / "runs", normalize=file).bounds["Own-v0"].reference == reference
+
+
+@pytest.mark.parametrize("seconds", ["-1", "0"])
+def test_watch_waits_between_looks(tmp_path: Path, capsys: pytest.CaptureFixture[str], seconds: str) -> None:
+    assert main([str(tmp_path), "--watch", seconds]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: --watch {seconds}: write how many seconds")
+    assert told.count("\n") == 1
+
+
+def test_what_the_command_reads_beside_the_records_is_read_anew(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A large report is not drawn again when nothing has changed: neither the bounds nor a figure's module."""
+    monkeypatch.setattr(curves, "WORTH", 1)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    write(root=tmp_path / "runs", env="Own-v0")
+    bounds, figure = tmp_path / "bounds.yaml", tmp_path / "nothing_drawn.py"
+    bounds.write_text("Own-v0: {random: 0, reference: 100}\n")
+    figure.write_text("def nothing(data):\n    return None  # one\n")
+
+    def drawn() -> bool:
+        command = [str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--normalize", str(bounds)]
+        assert main([*command, "--figure", "nothing_drawn:nothing"]) == 0
+        return "Nothing has changed" not in capsys.readouterr().out
+
+    assert [drawn(), drawn()] == [True, False]
+    for file, old, new in ((bounds, "100", "200"), (figure, "one", "two")):
+        times = file.stat()
+        file.write_text(file.read_text().replace(old, new))
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert [drawn(), drawn()] == [True, False]
+    bounds.unlink()
+    assert main([str(tmp_path / "runs"), "--normalize", str(bounds)]) == 2
+    assert "cannot be read" in capsys.readouterr().err
 
 
 def test_help_answers_at_once() -> None:
