@@ -87,7 +87,7 @@ def write(
     numbers.to_csv(out / "summary.csv", index=False)
     _text(out / "summary.md", _markdown(summary, shown, note))
     _text(out / "summary.tex", "\n".join(tables.latex(title, table) for title, table in shown))
-    names = [f"{name}.{kind}" for name in drawn for kind in KINDS if (out / f"{name}.{kind}").exists()]
+    names = [file for name, drawing in drawn.items() for file in _files(name, drawing)]
     names += ["index.html", "summary.csv", "summary.md", "summary.tex"]
     if not options.look.baked:
         _text(out / "caption.tex", "".join(_caption(name, drawing) for name, drawing in drawn.items()))
@@ -104,11 +104,16 @@ def _text(path: Path, words: str) -> None:
 
 
 def _earlier(out: Path) -> set[str]:
-    """The files an earlier report has left here."""
-    names = {f"{name}.{kind}" for name in ALL for kind in KINDS}
+    """The files that an earlier report says it has left here; of nobody else's."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        names |= set(json.loads((out / "manifest.json").read_text(encoding="utf-8"))["files"])
-    return {name for name in names if "/" not in name and "\\" not in name} - {"index.html"}
+        names = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["files"]
+        return {name for name in names if "/" not in name and "\\" not in name} - {"index.html"}
+    return set()
+
+
+def _files(name: str, drawing: Drawing) -> list[str]:
+    """What is written of a figure."""
+    return [f"{name}.{kind}" for kind in KINDS if kind != "csv" or drawing.table is not None]
 
 
 def _draw(
@@ -119,8 +124,6 @@ def _draw(
         for name, draw in track([*ALL.items(), *options.own.items()]):
             drawing = draw(data)
             if drawing is None:
-                for kind in KINDS:
-                    (out / f"{name}.{kind}").unlink(missing_ok=True)
                 continue
             drawn[name] = drawing = Drawing(*drawing)
             account = manifest(data, options.command, figure=name, sentence=drawing.sentence, note=drawing.note)
@@ -203,7 +206,7 @@ def _html(
             "sentences": [line for line in drawing.sentence.split("\n") if line],
             "note": drawing.note,
             "wide": bool(drawing.figure.get_figwidth() > WIDE),
-            "files": [f"{name}.{kind}" for kind in KINDS if (out / f"{name}.{kind}").exists()],
+            "files": _files(name, drawing),
         }
         for name, drawing in drawn.items()
     ]

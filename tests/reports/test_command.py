@@ -48,14 +48,16 @@ def test_the_study_gives_figures_tables_and_a_page(study: Path, tmp_path: Path, 
 def test_equal_records_give_equal_files_and_no_figure_of_an_earlier_report_stays(write: Write, tmp_path: Path) -> None:
     write(root=tmp_path / "runs")
     (tmp_path / "b").mkdir()
-    for name in ("gae.png", "mine.png"):
+    for name in ("gae.png", "mine.png", "ranking.json"):
         (tmp_path / "b" / name).touch()
+    (tmp_path / "b" / "manifest.json").write_text('{"files": ["gae.png"]}')
     for out in ("a", "b"):
         assert main([str(tmp_path / "runs"), "--out", str(tmp_path / out)]) == 0
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
     assert not (tmp_path / "b" / "gae.png").exists()
-    assert (tmp_path / "b" / "mine.png").exists()
+    for name in ("mine.png", "ranking.json"):  # not of a report: somebody's own
+        assert (tmp_path / "b" / name).exists()
 
 
 @contextmanager
