@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pgbench.errors import UserError
-from pgbench.plugins import look_beside
+from pgbench.plugins import look_beside, source
 from pgbench.terminal import print_anything
 
 LINES = 10
@@ -32,6 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     look_beside(options.config_dir)
     watched = options.watch is not None
     try:
+        if watched and options.watch < 1:
+            raise UserError(f"--watch {options.watch}: write how many seconds to wait between looks, 1 or more")
         if watched:
             watch(options, given)
         else:
@@ -52,9 +54,12 @@ def draw(options: argparse.Namespace, given: Sequence[str]) -> None:
     """One report, and what it says in a few lines."""
     from reports.fresh import fingerprint, recall, remember
     from reports.manifest import command_line
+    from reports.normalization import load_bounds
 
     command = command_line(given)
-    mark = fingerprint(options.directories, f"{command} {[_stamp(f) for f in (options.normalize,) if f]}")
+    read = [str(load_bounds(options.normalize))] if options.normalize else []
+    read += [source(name.partition(":")[0]).decode(errors="replace") for name in options.figure]
+    mark = fingerprint(options.directories, command, read)
     lines = recall(options.directories, options.out, mark)
     if lines is not None:
         lines = [*lines[: LINES - 1], f"Nothing has changed since the report in {options.out} was drawn"]

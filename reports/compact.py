@@ -46,6 +46,19 @@ def compact(run: Path, out: Path, rows: int = ROWS) -> None:
     (out / STATUS).write_text(json.dumps(status), encoding="utf-8")
 
 
+def _targets(runs: Sequence[Path], out: Path) -> list[Path]:
+    """Where each run goes. Raises UserError where that is one of the runs, or where another goes, too."""
+    sources, found = set(runs), dict[Path, Path]()
+    for run in runs:
+        target = (out / run.parent.name / run.name).resolve()
+        if target in sources:
+            raise UserError(f"--out {out}: {target} is itself to be compacted, write another directory")
+        if target in found:
+            raise UserError(f"--out {out}: {found[target]} and {run} would both be {target}, give only one")
+        found[target] = run
+    return list(found)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line's options."""
     parser = argparse.ArgumentParser("python -m reports compact", description="runs as small as a publication needs")
@@ -61,9 +74,12 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command; the exit status is 2 after an error of the user's."""
     options = parser().parse_args(arguments)
     try:
+        if options.rows < 2:
+            raise UserError(f"--rows {options.rows}: write 2 or more, a curve keeps its first and its last row")
         runs = find_runs(options.directories)
-        for run in runs:
-            compact(run, options.out / run.parent.name / run.name, options.rows)
+        targets = _targets(runs, options.out)
+        for run, target in zip(runs, targets, strict=True):
+            compact(run, target, options.rows)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

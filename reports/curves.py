@@ -27,6 +27,8 @@ WORTH = 300
 """Fewer runs than this are read as fast as their cache: none is written."""
 MOST_FILES = 8
 CHUNK = 100
+COUNTS = ("iteration", "env_steps", "episodes", "terminated", "episode", "deterministic", "length")
+"""Columns of whole numbers: a row without one of its counts is damaged."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,10 @@ def _parse(names: tuple[str, ...], body: bytes, types: Mapping[str, type]) -> pd
         raise ValueError("NUL")
     if not body:
         return pd.DataFrame({name: pd.Series(dtype=types[name]) for name in names})
-    return pd.read_csv(io.BytesIO(body), header=None, names=list(names), dtype=types, index_col=False)
+    frame = pd.read_csv(io.BytesIO(body), header=None, names=list(names), dtype=types, index_col=False)
+    if not np.isfinite(frame[[name for name in names if name in COUNTS]].to_numpy(float)).all():
+        raise ValueError("an empty count")
+    return frame
 
 
 def _parses(names: tuple[str, ...], line: bytes, types: Mapping[str, type]) -> bool:

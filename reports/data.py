@@ -158,13 +158,14 @@ class Group:
 
     def interval(self, values: ArrayLike, metric: str = RETURN) -> Interval:
         """95% interval of the mean over seeds, as far as the metric can be so: [S, ...] -> ends [...]."""
-        return within(mean_interval(values), self._possible(metric))
+        return within(mean_interval(values), self.possible(metric))
 
     def iqm_interval(self, values: ArrayLike) -> Interval:
         """The same of the interquartile mean of returns."""
-        return within(iqm_interval(values), self._possible(RETURN))
+        return within(iqm_interval(values), self.possible(RETURN))
 
-    def _possible(self, metric: str) -> Interval:
+    def possible(self, metric: str) -> Interval:
+        """What the metric can be, unless the records say otherwise: no interval is drawn beyond."""
         return self.returns if metric == RETURN else self._seen(metric, possible.METRICS.get(metric, UNBOUNDED))
 
     def _seen(self, metric: str, ends: Interval) -> Interval:

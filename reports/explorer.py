@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from reports import naming, possible, style
+from reports import naming, style
 from reports.data import RETURN, Data, Group
 from reports.figures.diagnostics import USUAL
-from reports.statistics import align, student
+from reports.statistics import UNBOUNDED, align, student
 
 POINTS, FEWEST_POINTS = 150, 60
 MOST = 4_000_000
@@ -21,7 +21,7 @@ KEYS = 12
 
 def explorer(data: Data, out: Path) -> dict[str, Any]:
     """Jobs, runs and curves as plain data for the page's script; `curves`: base64 of little-endian float32, a row per
-    run and a column per point of its task's grid, NaN where the records say nothing."""
+    run and a column per point of its task's grid, NaN where the records say nothing that can be drawn."""
     groups = [group for group in data.groups if group.seeds]
     count = sum(len(group.seeds) for group in groups)
     points = int(np.clip(MOST // max(4 * count, 1), FEWEST_POINTS, POINTS))
@@ -36,6 +36,7 @@ def explorer(data: Data, out: Path) -> dict[str, Any]:
         rows = np.empty((len(runs), points), dtype="<f4")
         for row, (place, seed) in enumerate(runs):
             rows[row] = align(seed.env_steps, seed.table[metric], grids[groups[place].env], seed.until)
+        rows[np.isinf(rows)] = np.nan
         curves[metric] = base64.b64encode(rows.tobytes()).decode()
     keys = _keys(groups)
     return {
@@ -50,19 +51,13 @@ def explorer(data: Data, out: Path) -> dict[str, Any]:
             for name in dict.fromkeys(group.algorithm for group in groups)
         },
         "keys": [{"key": key, "name": naming.key_name(key)} for key in keys],
-        "jobs": [_job(group, data, keys) for group in groups],
+        "jobs": [_job(group, metrics, keys) for group in groups],
         "runs": {
             "job": [place for place, _ in runs],
             "seed": [seed.seed for _, seed in runs],
             "counted": [int(seed in groups[place].counted) for place, seed in runs],
         },
         "thresholds": {env: level for env, level in data.thresholds.items() if level is not None},
-        "possible": {
-            metric: [end if np.isfinite(end) else None for end in possible.METRICS[metric]]
-            for metric in metrics
-            if metric in possible.METRICS
-        },
-        "returns": RETURN,
         "student": [round(float(student(0.95, k)), 5) for k in range(1, 200)],
         "points": points,
         "curves": curves,
@@ -84,15 +79,15 @@ def _keys(groups: Sequence[Group]) -> list[str]:
     return sorted(keys, key=lambda key: (key not in within, key))[:KEYS]
 
 
-def _job(group: Group, data: Data, keys: Sequence[str]) -> dict[str, Any]:
+def _job(group: Group, metrics: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
     return {
         "label": group.label,
         "env": group.env,
         "algorithm": group.algorithm,
         "note": group.note,
-        "score": None if np.isnan(group.score) else round(group.score, 4),
+        "score": round(group.score, 4),
         "values": {key: _plain(group.config[key]) for key in keys if key in group.config},
-        "returns": [end if np.isfinite(end) else None for end in group.returns],
+        "possible": {metric: ends for metric in metrics if (ends := group.possible(metric)) != UNBOUNDED},
     }
 
 

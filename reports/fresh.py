@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ DRAWN = "drawn.json"
 KEPT = 20
 
 
-def fingerprint(directories: Directories, command: str) -> str:
-    """A digest of all files of all runs (name, size, time of change), of the command, and of the code that draws."""
+def fingerprint(directories: Directories, command: str, read: Sequence[str] = ()) -> str:
+    """A digest of all files of all runs (name, size, time of change), of the command, of what it has `read` beside
+    them, and of the code that draws."""
     from importlib.metadata import version
 
-    digest = sha256(json.dumps([command, [version(name) for name in LIBRARIES]]).encode())
+    digest = sha256(json.dumps([command, list(read), [version(name) for name in LIBRARIES]]).encode())
     here = Path(__file__).parent
     for table in [root / TABLE for root in roots(directories)]:
         if table.exists():

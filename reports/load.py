@@ -33,10 +33,9 @@ from pgbench.runs.records import (
     STATUS,
     STATUSES,
 )
-from reports import naming
-from reports.curves import Table, Warn, read_csv, read_curves
+from reports import naming, possible
+from reports.curves import COUNTS, Table, Warn, read_csv, read_curves
 
-COUNTS = ("iteration", "env_steps", "episodes", "terminated", "episode", "deterministic", "length")
 TEXTS = ("algorithm", "env", "hyperparameters", "job", "status", "label")
 UNKNOWN = "unknown"
 """The status of a run whose status.json is lost or damaged."""
@@ -93,8 +92,8 @@ def load_seeds(directories: Directories) -> pd.DataFrame:
     done, diverged, failed; unknown where status.json is lost), total_steps, label (names the job among those of its
     environment, e.g. "TRPO, delta=0.01"), directory, config (flat, by dotted name), message, provenance (a mapping per
     process that wrote the run), and a column per config key that varies between the jobs, e.g.
-    `hyperparameters.delta`. Warns of what cannot be read; raises UserError where there are no runs, or one run lies in
-    two places.
+    `hyperparameters.delta`, or changes their task (`env.kwargs.*`, `env.wrappers`). Warns of what cannot be read;
+    raises UserError where there are no runs, or one run lies in two places.
     """
     study = read_study(directories)
     _tell(study.problems)
@@ -144,6 +143,7 @@ def read_study(directories: Directories) -> Study:
     labels = naming.labels(configs)
     known = (naming.NAME, naming.ENV, naming.SET, naming.STEPS)
     varying = [key for key in naming.varying(configs.values()) if key not in known]
+    told = dict.fromkeys([*varying, *(key for config in configs.values() for key in possible.changes(config))])
     ranks = {job: naming.order(config, (*varying, naming.STEPS)) for job, config in configs.items()}
     rows = []
     for job, seed in sorted(found, key=lambda run: (ranks[run[0]], run)):
@@ -164,7 +164,7 @@ def read_study(directories: Directories) -> Study:
                 "config": config,
                 "message": str(status.get("message") or ""),
                 "provenance": origins[job, seed] or _provenance(path / PROVENANCE, problems.append),
-                **{key: config.get(key) for key in varying},
+                **{key: config.get(key) for key in told},
             }
         )
     return Study(pd.DataFrame(rows), problems, roots(directories)[0])
@@ -251,7 +251,12 @@ def read_files(seeds: pd.DataFrame, file: str, columns: Mapping[str, str], warn:
     """One of the other tables of all seeds, with their identity beside each row."""
 
     def read(path: Path, row: Any) -> pd.DataFrame:
-        return read_csv(path, tuple(columns), warn).reindex(columns=list(columns))
+        table = read_csv(path, tuple(columns), warn)
+        for name in columns:
+            if name in COUNTS and name not in table:
+                warn(f"{path}: not a table of records (no column {name}); left out")
+                table = table.iloc[:0].reindex(columns=list(columns))
+        return table.reindex(columns=list(columns))
 
     frame = _gather(seeds, file, tuple(columns), read)
     return frame.astype({name: "int64" for name in COUNTS if name in columns})

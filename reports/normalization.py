@@ -1,7 +1,6 @@
 """Bounds of returns by task: those that count as 0 and 1, so that tasks can be compared, and the possible ones."""
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +28,6 @@ class Bounds(NamedTuple):
         return np.asarray((np.asarray(returns, dtype=float) - self.random) / (self.reference - self.random))
 
 
-@cache
 def load_bounds(file: Path = BOUNDS) -> Mapping[str, Bounds]:
     """A file's bounds by Gymnasium id, `ID: {random: ..., reference: ..., source: ...}`. Raises UserError."""
     try:

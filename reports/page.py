@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,7 +87,7 @@ def write(
     numbers.to_csv(out / "summary.csv", index=False)
     _text(out / "summary.md", _markdown(summary, shown, note))
     _text(out / "summary.tex", "\n".join(tables.latex(title, table) for title, table in shown))
-    names = [f"{name}.{kind}" for name in drawn for kind in KINDS if (out / f"{name}.{kind}").exists()]
+    names = [file for name, drawing in drawn.items() for file in _files(name, drawing)]
     names += ["index.html", "summary.csv", "summary.md", "summary.tex"]
     if not options.look.baked:
         _text(out / "caption.tex", "".join(_caption(name, drawing) for name, drawing in drawn.items()))
@@ -103,11 +104,16 @@ def _text(path: Path, words: str) -> None:
 
 
 def _earlier(out: Path) -> set[str]:
-    """The files an earlier report has left here."""
-    names = {f"{name}.{kind}" for name in ALL for kind in KINDS}
+    """The files that an earlier report says it has left here; of nobody else's."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        names |= set(json.loads((out / "manifest.json").read_text(encoding="utf-8"))["files"])
-    return {name for name in names if "/" not in name and "\\" not in name} - {"index.html"}
+        names = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["files"]
+        return {name for name in names if "/" not in name and "\\" not in name} - {"index.html"}
+    return set()
+
+
+def _files(name: str, drawing: Drawing) -> list[str]:
+    """What is written of a figure."""
+    return [f"{name}.{kind}" for kind in KINDS if kind != "csv" or drawing.table is not None]
 
 
 def _draw(
@@ -118,8 +124,6 @@ def _draw(
         for name, draw in track([*ALL.items(), *options.own.items()]):
             drawing = draw(data)
             if drawing is None:
-                for kind in KINDS:
-                    (out / f"{name}.{kind}").unlink(missing_ok=True)
                 continue
             drawn[name] = drawing = Drawing(*drawing)
             account = manifest(data, options.command, figure=name, sentence=drawing.sentence, note=drawing.note)
@@ -202,7 +206,7 @@ def _html(
             "sentences": [line for line in drawing.sentence.split("\n") if line],
             "note": drawing.note,
             "wide": bool(drawing.figure.get_figwidth() > WIDE),
-            "files": [f"{name}.{kind}" for kind in KINDS if (out / f"{name}.{kind}").exists()],
+            "files": _files(name, drawing),
         }
         for name, drawing in drawn.items()
     ]
@@ -229,8 +233,17 @@ def _html(
 
 def _json(value: Any) -> str:
     """JSON that may stand inside a script element."""
-    words = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain, allow_nan=False)
+    words = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), default=_plain, allow_nan=False)
     return words.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for numbers that JSON does not have: infinities and NaN."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> Any:
@@ -240,8 +253,7 @@ def _plain(value: Any) -> Any:
 
 def _table(frame: pd.DataFrame, links: str | None = None) -> dict[str, Any]:
     """A table for the page's script: columns and rows; the column `links` holds [text, address]."""
-    rows = [[None if isinstance(cell, float) and cell != cell else cell for cell in row] for row in frame.to_numpy()]
-    return {"columns": [str(name) for name in frame], "rows": rows, "links": links}
+    return {"columns": [str(name) for name in frame], "rows": frame.to_numpy().tolist(), "links": links}
 
 
 def _runs(data: Data, out: Path) -> pd.DataFrame:
@@ -261,7 +273,7 @@ def _runs(data: Data, out: Path) -> pd.DataFrame:
                 "status": row["status"],
                 "steps": steps,
                 "of": row["total_steps"],
-                "last return": None if last is None or last != last else round(last, 3),
+                "last return": None if last is None else round(last, 3),
                 "directory": [f"{row['job']}/seed-{row['seed']}", link(row["directory"], out)],
             }
         )

@@ -23,7 +23,11 @@ METRICS = {
 """By their definitions (`pgbench.runs.records.METRICS`); a Gaussian's entropy can be any number."""
 
 
+def changes(config: Mapping[str, Any]) -> list[str]:
+    """The keys by which a job changes its task, and so the returns it can have."""
+    return [key for key in config if key.startswith("env.kwargs.") or (key == "env.wrappers" and config[key])]
+
+
 def returns(config: Mapping[str, Any], bounds: Bounds | None) -> Interval:
     """The returns an episode can have: those of the task's bounds, unless a job changes the task."""
-    changed = bool(config.get("env.wrappers")) or any(key.startswith("env.kwargs.") for key in config)
-    return UNBOUNDED if bounds is None or changed else Interval(bounds.least, bounds.most)
+    return UNBOUNDED if bounds is None or changes(config) else Interval(bounds.least, bounds.most)

@@ -221,14 +221,6 @@ def _welch(center: Any, ours: tuple[Any, int], theirs: tuple[Any, int], level: f
     return Interval(center - half, center + half)
 
 
-def paired_interval(ours: ArrayLike, theirs: ArrayLike, level: float = 0.95) -> Interval:
-    """Student's interval of the mean of ours - theirs, seed by seed: [S, ...] twice -> ends [...].
-
-    Narrower than Welch's only where runs of equal seed resemble each other, for instance by their initial policy.
-    """
-    return mean_interval(np.asarray(ours, dtype=float) - np.asarray(theirs, dtype=float), level)
-
-
 def probability_interval(ours: ArrayLike, theirs: ArrayLike, level: float = 0.95) -> Interval:
     """Interval of the probability of improvement: [S, ...], [S', ...] -> ends [...] (Newcombe 2006, method 5).
 

@@ -137,8 +137,8 @@ def _summary_shown(rows: pd.DataFrame) -> pd.DataFrame:
             cells[f"at {text.steps(row['env_steps'])}"] = _cell(row, "mean")
         cells["IQM at the end"] = _cell(last, "iqm")
         if not np.isnan(last["threshold"]):
-            name = f"median steps to {last['threshold']:g}"
-            cells[name] = _cell(last, "median_steps_to_threshold", text.steps)
+            name, low = f"median steps to {last['threshold']:g}", "median_steps_to_threshold_low"
+            cells[name] = _cell({**last, low: last[low] or np.nan}, "median_steps_to_threshold", text.steps)
             cells["reached"] = f"{last['reached']} of {max(row['n'] for row in records)}"
         cells |= {status: str(last[status]) for status in ("diverged", "failed")}
         if open_:
@@ -148,7 +148,7 @@ def _summary_shown(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cell(row: Any, name: str, form: Any = text.number) -> str:
-    return text.interval(row[name], Interval(row[f"{name}_low"] or np.nan, row[f"{name}_high"]), form)
+    return text.interval(row[name], Interval(row[f"{name}_low"], row[f"{name}_high"]), form)
 
 
 def _versus(groups: tuple[Group, ...]) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """Evaluations: what policies return when they are tried, apart from training (`evaluations.csv`)."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -19,18 +21,22 @@ NOTE = (
 
 
 def draw(data: Data) -> Drawing | None:
-    """A panel per environment with evaluations, x environment steps, y return; None where nothing was evaluated."""
-    table = data.evaluations
-    if table is None or not len(table):
+    """A panel per environment with evaluations, x environment steps, y return; None where no counted seed has any."""
+    if data.evaluations is None:
         return None
-    envs = [env for env in data.envs if (table["env"] == env).any()]
+    counted = {(group.job, one.seed) for group in data.groups for one in group.counted}
+    runs = zip(data.evaluations["job"], data.evaluations["seed"], strict=True)
+    table = data.evaluations[np.array([run in counted for run in runs], dtype=bool)]
+    evaluated = replace(data, groups=tuple(group for group in data.groups if (table["job"] == group.job).any()))
+    envs = evaluated.envs
+    if not envs:
+        return None
     figure, axes = style.panels(len(envs), height=3.4)
     rows = []
     for panel, env in zip(axes, envs, strict=True):
-        shown = [group for group in style.chosen(data, env)[0] if (table["job"] == group.job).any()]
+        shown, _ = style.chosen(evaluated, env)
         for group in shown:
-            mine = table[(table["job"] == group.job) & table["seed"].isin([seed.seed for seed in group.counted])]
-            for kind, part in mine.groupby("deterministic"):
+            for kind, part in table[table["job"] == group.job].groupby("deterministic"):
                 rows += _curve(panel, group, bool(kind), part, data, shown)
         _published(panel, env, data)
         style.finish(panel, env, shown)

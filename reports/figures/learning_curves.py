@@ -99,13 +99,13 @@ def _curve(panel: Axes, group: Group, data: Data, shown: Sequence[Group], faint:
     )
     panel.plot(points, center, color=look.color, linestyle=look.linestyle, linewidth=1.8, label=label, zorder=3)
     if data.metric == RETURN and np.isfinite(curves).any():
-        _limits(panel, curves)
+        _limits(panel, curves[np.isfinite(curves)])
     return [_table(group, points, data, curves)]
 
 
-def _limits(panel: Axes, curves: np.ndarray) -> None:
+def _limits(panel: Axes, values: np.ndarray) -> None:
     """Keeps the axis to what seeds reached: the band of two or three seeds goes far beyond any return there is."""
-    low, high = float(np.nanmin(curves)), float(np.nanmax(curves))
+    low, high = float(values.min()), float(values.max())
     known = getattr(panel, "_reached", (low, high))
     low, high = min(low, known[0]), max(high, known[1])
     panel._reached = (low, high)  # type: ignore[attr-defined]

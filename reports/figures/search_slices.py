@@ -59,7 +59,7 @@ def _slice(panel: Axes, study: Study, dimension: Dimension) -> None:
         place = dimension.at(marked["params"][dimension.key])
         panel.scatter([place], [marked["value"]], s=60, facecolor="none", edgecolor=style.ink(), lw=1.2)
     default = study.told["defaults"][dimension.key]
-    if dimension.kind != "choice" or default in dimension.choices:
+    if default in dimension.choices if dimension.kind == "choice" else default is not None:
         panel.axvline(dimension.at(default), color="0.3", linewidth=1.1, linestyle="--", zorder=1)
     edge = panel.get_ylim()[0] if study.sign > 0 else panel.get_ylim()[1]
     pruned = [dimension.at(trial["params"][dimension.key]) for trial in study.trials("pruned")]

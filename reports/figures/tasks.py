@@ -16,7 +16,6 @@ from reports.statistics import (
     Interval,
     improvement_over_tasks,
     performance_profile,
-    probability_of_improvement,
     stratified_bootstrap,
     task_iqm,
     task_mean,
@@ -154,12 +153,5 @@ def improvement(data: Data) -> Drawing | None:
 
 def _improvement_interval(ours: Sequence[Array], theirs: Sequence[Array]) -> Interval:
     split = len(ours)
-    ends = stratified_bootstrap(
-        lambda tasks: np.mean([_improves(x, y) for x, y in zip(tasks[:split], tasks[split:], strict=True)], axis=0),
-        [*ours, *theirs],
-    )
+    ends = stratified_bootstrap(lambda both: improvement_over_tasks(both[:split], both[split:]), [*ours, *theirs])
     return Interval(float(ends.low), float(ends.high))
-
-
-def _improves(x: Array, y: Array) -> Any:
-    return probability_of_improvement(x, y)

@@ -206,7 +206,7 @@
     const [x, seeds, runs] = aligned(place);
     const counted = seeds.filter((_, row) => D.runs.counted[runs[row]]), n = counted.length;
     const mean = [], low = [], high = [], points = [];
-    const [least, most] = (state.metric === D.returns ? D.jobs[place].returns : D.possible[state.metric]) || [null, null];
+    const [least, most] = D.jobs[place].possible[state.metric] || [null, null];
     const inside = (value) => (least !== null && value < least ? least : most !== null && value > most ? most : value);
     for (let k = 0; k < x.length; k++) {
       let sum = 0, square = 0, missing = false;

@@ -23,6 +23,7 @@ def writer(directory: Path) -> Write:
         returns: Sequence[float] = (20.0, 200.0, 480.0, 490.0),
         *,
         env: str = "CartPole-v1",
+        kwargs: Mapping[str, Any] | None = None,
         hyperparameters: str = "default",
         values: Mapping[str, Any] | None = None,
         status: str = "done",
@@ -39,7 +40,7 @@ def writer(directory: Path) -> Write:
         run_dir.mkdir(parents=True)
         config = {
             "algorithm": {"name": algorithm, "advantage": "gae"},
-            "env": {"id": env, "kwargs": {}, "append_time": False, "timeout": "bootstrap"},
+            "env": {"id": env, "kwargs": dict(kwargs or {}), "append_time": False, "timeout": "bootstrap"},
             "hyperparameters": {"name": hyperparameters, **values},
             "total_steps": total_steps,
         }

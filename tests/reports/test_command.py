@@ -1,5 +1,8 @@
 """python -m reports, as people and scripts call it."""
 
+import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +15,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from reports import curves
 from reports.__main__ import main
+from reports.data import load_data
 
 Write = Callable[..., Path]
 
@@ -43,14 +48,16 @@ def test_the_study_gives_figures_tables_and_a_page(study: Path, tmp_path: Path, 
 def test_equal_records_give_equal_files_and_no_figure_of_an_earlier_report_stays(write: Write, tmp_path: Path) -> None:
     write(root=tmp_path / "runs")
     (tmp_path / "b").mkdir()
-    for name in ("gae.png", "mine.png"):
+    for name in ("gae.png", "mine.png", "ranking.json"):
         (tmp_path / "b" / name).touch()
+    (tmp_path / "b" / "manifest.json").write_text('{"files": ["gae.png"]}')
     for out in ("a", "b"):
         assert main([str(tmp_path / "runs"), "--out", str(tmp_path / out)]) == 0
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
     assert not (tmp_path / "b" / "gae.png").exists()
-    assert (tmp_path / "b" / "mine.png").exists()
+    for name in ("mine.png", "ranking.json"):  # not of a report: somebody's own
+        assert (tmp_path / "b" / name).exists()
 
 
 @contextmanager
@@ -94,6 +101,49 @@ def test_watch_draws_again_as_records_grow_until_all_have_ended(write: Write, tm
     assert "http-equiv" not in page.read_text()
 
 
+def test_watch_draws_with_the_bounds_as_they_are_now(write: Write, tmp_path: Path) -> None:
+    file = tmp_path / "bounds.yaml"
+    write(root=tmp_path / "runs", env="Own-v0")
+    for reference in (100, 200):
+        file.write_text(f"Own-v0: {{random: 0, reference: {reference}}}\n")
+        assert load_data(tmp_path / "runs", normalize=file).bounds["Own-v0"].reference == reference
+
+
+@pytest.mark.parametrize("seconds", ["-1", "0"])
+def test_watch_waits_between_looks(tmp_path: Path, capsys: pytest.CaptureFixture[str], seconds: str) -> None:
+    assert main([str(tmp_path), "--watch", seconds]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: --watch {seconds}: write how many seconds")
+    assert told.count("\n") == 1
+
+
+def test_what_the_command_reads_beside_the_records_is_read_anew(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A large report is not drawn again when nothing has changed: neither the bounds nor a figure's module."""
+    monkeypatch.setattr(curves, "WORTH", 1)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    write(root=tmp_path / "runs", env="Own-v0")
+    bounds, figure = tmp_path / "bounds.yaml", tmp_path / "nothing_drawn.py"
+    bounds.write_text("Own-v0: {random: 0, reference: 100}\n")
+    figure.write_text("def nothing(data):\n    return None  # one\n")
+
+    def drawn() -> bool:
+        command = [str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--normalize", str(bounds)]
+        assert main([*command, "--figure", "nothing_drawn:nothing"]) == 0
+        return "Nothing has changed" not in capsys.readouterr().out
+
+    assert [drawn(), drawn()] == [True, False]
+    for file, old, new in ((bounds, "100", "200"), (figure, "one", "two")):
+        times = file.stat()
+        file.write_text(file.read_text().replace(old, new))
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert [drawn(), drawn()] == [True, False]
+    bounds.unlink()
+    assert main([str(tmp_path / "runs"), "--normalize", str(bounds)]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
 def test_help_answers_at_once() -> None:
     start = time.perf_counter()
     result = run("-m", "reports", "--help")
@@ -128,6 +178,20 @@ def test_out_must_not_be_a_file(write: Write, tmp_path: Path, capsys) -> None:
     (tmp_path / "file").touch()
     assert main([str(tmp_path / "runs"), "--out", str(tmp_path / "file")]) == 2
     assert "not a directory" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_an_infinite_return_does_not_cost_the_page(write: Write, tmp_path: Path) -> None:
+    write("trpo", 0, [20.0, float("-inf")], root=tmp_path / "runs", steps=50_000)
+    write("npg", 0, [20.0, 30.0], root=tmp_path / "runs", steps=50_000)
+    assert main([str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--threshold", "inf"]) == 0
+    page = (tmp_path / "out" / "index.html").read_text()
+    texts = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.S)
+    told = [json.loads(text, parse_constant=pytest.fail) for text in texts]
+    (data,) = [one for one in told if "curves" in one]
+    assert {job["label"]: job["score"] for job in data["jobs"]} == {"NPG": 30.0, "TRPO": None}
+    (runs,) = [one for one in told if "last return" in one.get("columns", ())]
+    assert [row[runs["columns"].index("last return")] for row in runs["rows"]] == [30.0, None]
 
 
 def test_a_threshold_is_a_number(capsys) -> None:

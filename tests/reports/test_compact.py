@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pgbench.runs.records import EPISODES_FILE, EVALUATIONS_FILE
+from pgbench.runs.records import EPISODES_FILE, EVALUATIONS_FILE, METRICS_FILE
 from reports import load_evaluations, load_runs
 from reports.__main__ import main
 
@@ -25,6 +25,30 @@ def test_compact_runs_are_read_like_the_runs_they_are_of(write, tmp_path: Path, 
         assert list(small[name]) == list(kept[name])
     assert list(load_evaluations(tmp_path / "small")["return"]) == [500]
     assert not (tmp_path / "small" / run.parent.name / run.name / EPISODES_FILE).exists()
+
+
+def test_no_run_is_written_over(write, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [write("trpo", root=tmp_path / name, job="same") for name in ("a", "b")]
+    before = [(run / METRICS_FILE).read_bytes() for run in runs]
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    for out in ("a", "link"):
+        assert main(["compact", str(tmp_path / "a"), "--out", str(tmp_path / out), "--rows", "2"]) == 2
+        told = capsys.readouterr().err
+        assert "is itself to be compacted" in told
+        assert told.count("\n") == 1
+    assert main(["compact", *(str(tmp_path / name) for name in "ab"), "--out", str(tmp_path / "small")]) == 2
+    assert f"{runs[0]} and {runs[1]} would both be" in capsys.readouterr().err
+    assert [(run / METRICS_FILE).read_bytes() for run in runs] == before
+    assert not (tmp_path / "small").exists()
+
+
+@pytest.mark.parametrize("rows", ["-1", "0", "1"])
+def test_a_curve_keeps_its_two_ends(write, tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: str) -> None:
+    write(root=tmp_path / "runs")
+    assert main(["compact", str(tmp_path / "runs"), "--out", str(tmp_path / "small"), "--rows", rows]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: --rows {rows}: write 2 or more")
+    assert told.count("\n") == 1
 
 
 def test_where_there_are_no_runs_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

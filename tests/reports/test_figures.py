@@ -273,6 +273,20 @@ def test_evaluations_are_drawn_apart_with_their_protocol(write: Write, tmp_path:
     assert "by its mode" in drawing.sentence
 
 
+def test_only_evaluations_of_seeds_that_count_are_drawn(write: Write, tmp_path: Path) -> None:
+    """A failed run may have been evaluated before; an environment of such alone has no panel."""
+    rows = "env_steps,episode,return,length,deterministic\n25000,0,7,10,1\n"
+    (write(seed=0, status="failed", root=tmp_path / "a") / "evaluations.csv").write_text(rows)
+    assert evaluation.draw(load_data(tmp_path / "a", evaluations=True)) is None
+    write(seed=1, root=tmp_path / "a")
+    assert evaluation.draw(load_data(tmp_path / "a", evaluations=True)) is None
+    (write(seed=0, env="Acrobot-v1", root=tmp_path / "b") / "evaluations.csv").write_text(rows)
+    drawing = evaluation.draw(load_data(tmp_path, evaluations=True))
+    assert drawing is not None
+    assert [panel.get_title() for panel in drawing.figure.axes] == ["Acrobot-v1 (default)"]
+    assert drawing.table[["env", "mean"]].to_numpy().tolist() == [["Acrobot-v1", 7]]
+
+
 def test_another_metric_and_another_axis(write: Write, tmp_path: Path) -> None:
     write(seed=0)
     write(seed=1)

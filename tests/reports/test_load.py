@@ -12,9 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgbench.errors import UserError
-from pgbench.runs.records import EPISODES, EPISODES_FILE, METRICS, METRICS_FILE, STATUS, TIMES_FILE
+from pgbench.runs.records import (
+    EPISODES,
+    EPISODES_FILE,
+    EVALUATIONS_FILE,
+    METRICS,
+    METRICS_FILE,
+    STATUS,
+    TIMES_FILE,
+)
 from reports import curves, load_episodes, load_evaluations, load_runs, load_seeds, naming
-from reports.load import read_measurements
+from reports.load import RecordsWarning, read_measurements
 
 Write = Callable[..., Path]
 
@@ -152,6 +160,7 @@ def damaged(tmp_path: Path) -> tuple[pd.DataFrame, list[str]]:
         (METRICS_FILE, b"<html>,of,another\n1,2,3\n", 0, "not a table of records (no column iteration); left out"),
         (METRICS_FILE, b"\xff\xfe\n\x00\n", 0, "not a table of records"),
         (METRICS_FILE, b"", 0, None),
+        (METRICS_FILE, b"iteration,env_steps,episodes\n1,10,1\n2,20,\n3,30,3\n", 1, "metrics.csv: line 3 is damaged"),
         (TIMES_FILE, b"iteration,seconds\n1,x\n", 4, "times.csv: line 2 is damaged"),
         (STATUS, b"", 4, "status.json: damaged; the run's records are shown"),
         (STATUS, b"[]", 4, "status.json: damaged"),
@@ -246,6 +255,25 @@ def test_evaluations_are_one_row_per_episode(write: Write, tmp_path: Path) -> No
         [0, 100, 1, 2.5, 12, 1],
     ]
     assert load_evaluations(write(seed=2, root=tmp_path / "none").parent).empty
+
+
+@pytest.mark.parametrize(
+    ("content", "left", "warning"),
+    [
+        ("env_steps,episode,return,length,deterministic\n100,0,1.5,10,1\n100,1,2.5,,1\n", 1, "line 3 is damaged"),
+        ("env_steps,episode,return,deterministic\n100,0,1.5,1\n", 0, "no column length"),
+    ],
+)
+def test_a_damaged_evaluation_costs_its_run_alone(
+    write: Write, tmp_path: Path, content: str, left: int, warning: str
+) -> None:
+    head = "env_steps,episode,return,length,deterministic\n"
+    (write(seed=0) / EVALUATIONS_FILE).write_text(f"{head}100,0,1.5,10,1\n")
+    (write(seed=1) / EVALUATIONS_FILE).write_text(content)
+    with pytest.warns(RecordsWarning, match=rf"seed-1/evaluations\.csv: .*{warning}"):
+        table = load_evaluations(tmp_path)
+    assert table["seed"].tolist() == [0, *[1] * left]
+    assert table["length"].dtype == np.int64
 
 
 @given(st.lists(st.text(min_size=1, max_size=40), min_size=2, max_size=6, unique=True))

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from pgbench.errors import UserError
 from reports import load_runs, plot
 from reports.__main__ import main
+from reports.data import from_frame, load_data
+from reports.statistics import mean_interval
 
 Write = Callable[..., Path]
 OWN = """
@@ -44,6 +46,17 @@ def test_a_figure_of_filtered_runs(write: Write, tmp_path: Path) -> None:
     ]
     assert figure.axes[0].get_ylabel() == "kl"
     assert len(plot.step_size(runs).axes) == 1
+
+
+def test_a_task_that_all_runs_change_has_no_bounds(write: Write, tmp_path: Path) -> None:
+    """A longer CartPole returns more than 500, in a figure of a DataFrame as in the command's."""
+    for seed, last in enumerate((480.0, 490.0)):
+        write("trpo", seed, [last], kwargs={"max_episode_steps": 1000}, steps=100_000)
+    runs = load_runs(tmp_path)
+    assert runs["env.kwargs.max_episode_steps"].tolist() == [1000, 1000]
+    for data in (from_frame(runs[runs["algorithm"] == "trpo"]), load_data(tmp_path)):
+        (group,) = data.groups
+        assert group.interval(group.final).high == mean_interval([480, 490]).high > 500
 
 
 @pytest.mark.parametrize("name", plot.__all__)

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pgbench.runs.records import METRICS
+from pgbench.runs.records import METRICS, METRICS_FILE
 from reports import possible, style, tables
 from reports.data import Data, load_data
+from reports.explorer import explorer
 from reports.figures import ALL
 from reports.normalization import load_bounds
 from reports.statistics import UNBOUNDED, Interval, mean_interval, within
@@ -72,6 +73,21 @@ def test_records_that_say_otherwise_are_believed(write: Write, tmp_path: Path) -
     data = load_data(tmp_path)
     assert data.groups[0].returns == UNBOUNDED
     assert data.limits == ""
+
+
+def test_the_page_cuts_where_figures_do(write: Write, tmp_path: Path) -> None:
+    """Of a job whose records contradict a bound neither does."""
+    for algorithm, kl in (("trpo", "0.01"), ("npg", "-0.01")):
+        for seed in range(2):
+            path = write(algorithm, seed, [20.0]) / METRICS_FILE
+            path.write_text(path.read_text().replace(",0.01,", f",{kl},"))
+    data = load_data(tmp_path)
+    jobs = {job["algorithm"]: job for job in explorer(data, tmp_path)["jobs"]}
+    for group in data.groups:
+        assert jobs[group.algorithm]["possible"].get("kl", UNBOUNDED) == group.possible("kl")
+        assert jobs[group.algorithm]["possible"]["episode_return"] == (1, 500)
+    assert jobs["trpo"]["possible"]["kl"] == (0, float("inf"))
+    assert "kl" not in jobs["npg"]["possible"]
 
 
 def test_a_changed_task_has_bounds_of_its_own() -> None:

@@ -166,6 +166,15 @@ def test_where_the_defaults_win_it_is_said(tmp_path):
     assert rows(studies)[0]["winner on fresh seeds"] == "defaults"
 
 
+def test_a_key_without_a_default_number_has_no_line_of_it(tmp_path):
+    """critic_batch: null is a batch of all, no place on an axis of numbers."""
+    told = content()
+    told["studies"][0]["defaults"]["hyperparameters.critic_steps"] = None
+    (tmp_path / "search.json").write_text(json.dumps(told))
+    drawing = SEARCH["search_slices"](Data((), searches=tuple(load(tmp_path))))
+    assert [len(panel.lines) for panel in drawing.figure.axes[:3]] == [1, 1, 0]
+
+
 def test_what_is_not_there_is_not_drawn(tmp_path):
     told = content()
     told["studies"][0] |= {"confirmation": None, "importance": {}}

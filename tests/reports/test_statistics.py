@@ -23,7 +23,6 @@ from reports.statistics import (
     median,
     median_interval,
     optimality_gap,
-    paired_interval,
     performance_profile,
     probability_interval,
     probability_of_improvement,
@@ -193,7 +192,6 @@ def test_difference_interval_is_welchs() -> None:
     assert (low + high) / 2 == pytest.approx(-2)
     assert (high - low) / 2 == pytest.approx(3.2186 * (5 / 3) ** 0.5, rel=1e-3)
     assert difference_interval([1, 1], [0, 0]) == (1, 1)
-    np.testing.assert_allclose(paired_interval([1, 2, 3], [0, 2, 4]), mean_interval([1, 0, -1]))
 
 
 def test_iqm_difference_interval_is_yuens() -> None:

@@ -31,6 +31,15 @@ def test_summary_has_a_row_a_job_and_checkpoint(write: Write, tmp_path: Path) ->
     assert (last["n"], last["reached"], last["failed"], last["diverged"]) == (4, 2, 1, 0)
 
 
+def test_an_interval_from_zero_is_shown(write: Write, tmp_path: Path) -> None:
+    """Of returns, that is; an interval of steps from zero on has no lower end."""
+    for seed, last in enumerate((0.0, 5.0, 20.0)):
+        write(seed=seed, returns=[last], steps=100_000, env="InvertedPendulum-v5")
+    table = dict(shown(load_data(tmp_path)))["InvertedPendulum-v5: return, mean over seeds [95% interval]"]
+    assert table["at 100k"].tolist() == ["8.33 [0, 34.2]"]
+    assert table["median steps to 950"].tolist() == ["never"]
+
+
 def test_a_group_that_has_not_come_so_far_has_no_number(write: Write, tmp_path: Path) -> None:
     write("vpg", 0)
     write("trpo", 0, [10, 20], status="running")
