@@ -16,7 +16,16 @@ import pandas as pd
 
 from pgbench.errors import UserError
 from pgbench.runs.find import find_runs
-from pgbench.runs.records import CONFIG, EVALUATIONS_FILE, METRICS_FILE, PROVENANCE, STATUS, TIMES_FILE, read_status
+from pgbench.runs.records import (
+    CHECKPOINT,
+    CONFIG,
+    EVALUATIONS_FILE,
+    METRICS_FILE,
+    PROVENANCE,
+    STATUS,
+    TIMES_FILE,
+    read_status,
+)
 from reports.curves import read_tables
 
 ROWS = 100
@@ -53,6 +62,8 @@ def _targets(runs: Sequence[Path], out: Path) -> list[Path]:
         target = (out / run.parent.name / run.name).resolve()
         if target in sources:
             raise UserError(f"--out {out}: {target} is itself to be compacted, write another directory")
+        if (target / CHECKPOINT).exists():
+            raise UserError(f"--out {out}: {target} holds a whole run, write another directory")
         if target in found:
             raise UserError(f"--out {out}: {found[target]} and {run} would both be {target}, give only one")
         found[target] = run

@@ -38,6 +38,9 @@ def test_no_run_is_written_over(write, tmp_path: Path, capsys: pytest.CaptureFix
         assert told.count("\n") == 1
     assert main(["compact", *(str(tmp_path / name) for name in "ab"), "--out", str(tmp_path / "small")]) == 2
     assert f"{runs[0]} and {runs[1]} would both be" in capsys.readouterr().err
+    (runs[1] / "checkpoint.pt").touch()
+    assert main(["compact", str(tmp_path / "a"), "--out", str(tmp_path / "b")]) == 2
+    assert "holds a whole run" in capsys.readouterr().err
     assert [(run / METRICS_FILE).read_bytes() for run in runs] == before
     assert not (tmp_path / "small").exists()
 
