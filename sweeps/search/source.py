@@ -77,7 +77,7 @@ class StudySource:
         return units
 
     def ended(self, unit: Unit) -> None:
-        """A unit is over: done, stopped early, or given up."""
+        """These seeds of a job are over: done, stopped early, or given up."""
         self.flying -= {(unit.config.job_name, seed) for seed in unit.seeds}
 
     def _room(self) -> int:
@@ -243,7 +243,7 @@ class Source:
         return None if not units and all(study.over for study in self.studies) else units
 
     def ended(self, unit: Unit) -> None:
-        """A unit is over, however that was."""
+        """These seeds of a job are over, however that was."""
         self.home[unit.config.job_name, unit.seeds[0]].ended(unit)
 
 
