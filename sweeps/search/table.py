@@ -5,12 +5,13 @@ import io
 import json
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pgbench.config import to_plain
 from pgbench.files import write_atomic
 from sweeps.search.confirmation import Candidate, held_out, interval, scores
 from sweeps.search.source import cost
@@ -63,14 +64,14 @@ def describe(study: Study, candidates: Sequence[Candidate], over: bool) -> dict[
 
 
 def defaults(study: Study) -> dict[str, Any]:
-    """The values the job's file has for what is searched."""
+    """The values the job's file has for what is searched; None where it has none, as below `network_kwargs`."""
     config = study.subject.base[0]
     found = {}
     for dimension in study.subject.space:
         value: Any = config
         for part in dimension.key.split("."):
-            value = getattr(value, part)
-        found[dimension.key] = list(value) if isinstance(value, tuple) else value
+            value = value.get(part) if isinstance(value, Mapping) else getattr(value, part, None)
+        found[dimension.key] = to_plain(value)
     return found
 
 

@@ -113,6 +113,19 @@ def test_a_search_finds_confirms_and_writes(searches, tmp_path):
     assert "confirmation: 12 done\nthe search is over" in status.stdout
 
 
+def test_keys_below_a_mapping_are_searched_and_written(searches, tmp_path):
+    space = {"hyperparameters.network_kwargs.hidden": [4, 8], "hyperparameters.delta": [0.01, 0.02]}
+    path = searches.file([{"set": {"algorithm": "npg", "hyperparameters.delta": 0.9}}], space=space, trials=2, seeds=1)
+    (study,) = searches.run(path, "one")
+    assert study["defaults"] == {"hyperparameters.network_kwargs.hidden": None, "hyperparameters.delta": 0.9}
+    won = study["trials"][study["confirmation"]["winner"]]
+    given = ["algorithm=npg", "hyperparameters=tuned-npg-CartPole-v1", "+env.kwargs.sleep=0.001"]
+    written = compose(given, [str(tmp_path / "one")])
+    hidden = won["params"]["hyperparameters.network_kwargs.hidden"]
+    assert written.hyperparameters.network_kwargs == {"hidden": hidden}
+    assert [written.job_name] == won["jobs"]
+
+
 def test_a_batch_is_the_same_study_on_any_number_of_processes(searches):
     path = searches.file(batch=3, pruner="median", trials=13, total_steps=200)
     one, two = (searches.run(path, name, f"n_jobs={n}")[0] for name, n in (("one", 1), ("two", 2)))
