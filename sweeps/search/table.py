@@ -80,7 +80,8 @@ def confirmation(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any
 
     `winner` is a trial, or None where no trial scores better than the defaults. `optimism` is the best trial's value in
     the search less its value on fresh seeds, `gain` is `held_out` less the defaults; both are positive for "better",
-    whichever direction is better. Intervals are 95% intervals over fresh seeds. None before there are any.
+    whichever direction is better; both are None while no seed is done for all candidates. Intervals are 95% intervals
+    over fresh seeds. None before there are any.
     """
     statistic, sign, objectives = study.search.statistic, 1 if study.maximize else -1, study.subject.objectives
     found = [(candidate, scores(candidate, study)) for candidate in candidates]
@@ -92,8 +93,10 @@ def confirmation(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any
     honest = held_out(np.array([[each[s] for s in common] for _, each in found if each]), statistic, study.maximize)
     winner, best = max(rows, key=lambda row: sign * row["confirmed"]["value"]), tuned[0]
     default = [np.array(list(each.values())) for candidate, each in found if candidate.trial is None and each]
-    possible = study.subject.possible
-    gain = interval(sign * honest, statistic, sign * default[0], possible)._asdict() if default else None
+    possible, gain = study.subject.possible, None
+    if default and common:
+        better, worse = (honest, default[0])[::sign]
+        gain = interval(better, statistic, worse, possible)._asdict()
     pairs = [(job, objective) for c in candidates for job, objective in zip(c.jobs, objectives, strict=True)]
     return {
         "seeds": list(study.search.confirm.seed_list),
@@ -102,7 +105,7 @@ def confirmation(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any
         "optimism": sign * (best["searched"] - best["confirmed"]["value"]),
         "winner": winner["trial"],
         "confirmed": winner["confirmed"],
-        "held_out": interval(honest, statistic, possible=possible)._asdict(),
+        "held_out": interval(honest, statistic, possible=possible)._asdict() if common else None,
         "gain": gain,
         "candidates": rows,
         "cost": cost([(job, seed, objective) for job, objective in pairs for seed in job.seed_list]),
