@@ -126,6 +126,21 @@ def test_keys_below_a_mapping_are_searched_and_written(searches, tmp_path):
     assert [written.job_name] == won["jobs"]
 
 
+def test_runs_by_other_code_are_told(searches, tmp_path):
+    path = searches.file(trials=2, seeds=1, total_steps=20)
+    searches.run(path, "one")
+    assert "other code" not in searches.text("one")
+    for run in (tmp_path / "one").glob("*/*/seed-*"):
+        (run / "provenance.jsonl").write_text('{"code": "0123"}\n')
+    searches.run(path, "one")
+    assert "npg-CartPole-v1: 2 trials (0, ...) were trained by other code and count as they" in searches.text("one")
+    assert "6 runs are left as other code made them" in searches.text("one")
+    searches.run(path, "one", "other_code=retrain")
+    assert "6 runs by other code are set aside" in searches.text("one")
+    assert len(list((tmp_path / "one").glob("confirmation/*/retired/*"))) == 6
+    assert len(list((tmp_path / "one").glob("*/*/seed-*"))) == 2 + 6
+
+
 def test_a_batch_is_the_same_study_on_any_number_of_processes(searches):
     path = searches.file(batch=3, pruner="median", trials=13, total_steps=200)
     one, two = (searches.run(path, name, f"n_jobs={n}")[0] for name, n in (("one", 1), ("two", 2)))
