@@ -123,6 +123,8 @@ def test_more_trials_and_another_confirmation_are_no_other_search(tmp_path):
         ({"space": {**SPACE, "hyperparameters.detla": "interval(0, 1)"}}, "detla: no such key; did you mean"),
         ({"pruner": "wilcoxon"}, "needs 5 of them"),
         ({"tasks": {"cartpole": [1, 1]}}, "two different returns"),
+        ({"tasks": {"cartpole": [20]}}, r"^search.tasks.cartpole: got \[20\], allowed is two values$"),
+        ({"tasks": {"cartpole": []}}, r"^search.tasks.cartpole: got \[\], allowed is two values$"),
         ({"space": {"hyperparameters.learning_rate": "interval(0.1, 1)"}}, "reads none of hyperparameters.learning"),
         ({"space": {"hyperparameters.delta": "interval(-1, 1)"}}, "space.hyperparameters.delta: .*got -1"),
         ({"returns": "evaluations"}, "search.returns: .*set evaluation.every"),
