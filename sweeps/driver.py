@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pgbench.runs.lock import Held, lock
@@ -47,7 +47,8 @@ class Source(Protocol):
         """Units for `free` slots (none if it is below 1, or others must end before); None: there will be no more."""
 
     def ended(self, unit: Unit) -> None:
-        """A unit is over: done, withdrawn or given up."""
+        """Seeds of a job are over: done, diverged, withdrawn or given up; a whole unit, or those of it that do not go
+        on with the others."""
 
 
 @dataclass
@@ -98,29 +99,29 @@ def drive(
             time.sleep(0.01 if open_source else POLL)
         for future in wait(flight, POLL, "FIRST_COMPLETED").done:
             ended, outcome = flight.pop(future), _outcome(future)
-            unit = ended.unit
-            follow = [] if withdrawn(unit) else after(unit, outcome, options.retries, _steps(unit))
+            unit, spreads = ended.unit, outcome["end"] == "stopped" and ended.parts > 1
+            follow = _follow(unit, outcome, options.retries, ended.parts if spreads else 1)
             if outcome["end"] == "held":
                 held.extend((time.monotonic() + HELD_SECONDS, each) for each in follow)
                 show.held(unit, outcome["held"])
-            elif outcome["end"] == "stopped" and ended.parts > 1 and follow and not stop:
-                parts = spread(unit, _open(unit), ended.parts)
-                queue.extendleft(parts)
-                show.spread(unit, len(parts))
             elif follow and not stop:
                 queue.extendleft(reversed(follow))
-                show.again(unit, outcome, follow)
+                if spreads:
+                    show.spread(unit, len(follow))
+                else:
+                    show.again(unit, outcome, follow)
             elif outcome["end"] in ("failed", "died"):
                 _give_up(unit, outcome)
                 show.failed(unit, outcome)
                 failed += outcome.get("seeds", len(unit.seeds))
-                stop.failures = limit is not None and failed >= limit
+                stop.failures |= limit is not None and failed >= limit
                 if source and outcome.get("mistake") and "seeds" not in outcome:
                     stop.failures = True  # what a user has to mend would fail every unit to come
             else:
                 show.ended(unit)
-            if source and not follow and not stop:
-                source.ended(unit)
+            over = set(unit.seeds).difference(*(each.seeds for each in follow))
+            if source and over and not stop:
+                source.ended(replace(unit, seeds=tuple(sorted(over))))
         if stop:
             backend.stop()
             given_up = min(given_up, time.monotonic() + STOP_SECONDS)
@@ -141,6 +142,13 @@ def _fill(flight: Mapping[Future[Outcome], Flight], backend: Backend) -> None:
             flight[future].parts = parts
             backend.release(future)
             idle -= parts - 1
+
+
+def _follow(unit: Unit, outcome: Outcome, retries: int, parts: int) -> list[Unit]:
+    """The units that go on with the seeds of one that ended; none if all of them are over."""
+    if withdrawn(unit):
+        return []
+    return spread(unit, _open(unit), parts) if parts > 1 else after(unit, outcome, retries, _steps(unit))
 
 
 def _outcome(future: Future[Outcome]) -> Outcome:

@@ -5,16 +5,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from pgbench.composition import compose_plain, interpolated
-from pgbench.config import GROUPS, Config
+from pgbench.config import GROUPS, Config, to_plain
 from pgbench.errors import UserError
 from pgbench.runs.forecast import LOCKSTEP, Open, Rates, seconds_of
 from pgbench.validation import validate
 from sweeps.expand import Overrides
 
 SEEDS_PER_PROCESS = 5  # more in lockstep gain little, and are lost together
+
+SETTINGS = ("checkpoint_seconds", "deadline_seconds", "evaluation", "other_code", "tracking", "dry_run")
+"""What a config says beside its records, seeds, length and place: a job has one of each."""
 
 
 @dataclass(frozen=True)
@@ -34,22 +38,39 @@ class Unit:
 
 
 def resolve(jobs: Iterable[Overrides], config_dirs: Sequence[str] = ()) -> list[Config]:
-    """The config of each job; jobs with the same identity are one, with the seeds of both and the more steps.
+    """The config of each job; jobs with the same identity in one directory are one, with the seeds of both and the more
+    steps.
 
-    A grid over a key that an algorithm does not read thus trains it once. Raises UserError.
+    A grid over a key that an algorithm does not read thus trains it once. Raises UserError, also where two that would
+    be one are to be trained in different ways.
 
     Hydra composes each distinct choice of groups once; values are set without it, so 10,000 jobs take seconds.
     """
-    found: dict[str, Config] = {}
+    found: dict[Path, Config] = {}
     for overrides in jobs:
         config = _config(overrides, tuple(config_dirs))
-        same = found.setdefault(config.job_name, config)
+        place = config.job_dir.resolve()
+        same = found.setdefault(place, config)
         if same is not config:
+            _check_alike(same, config)
             seeds = tuple(sorted({*same.seed_list, *config.seed_list}))
             steps = max(same.total_steps, config.total_steps)
             snapshots = tuple(sorted({*same.snapshots, *config.snapshots}))
-            found[config.job_name] = replace(same, seeds=seeds, total_steps=steps, snapshots=snapshots)
+            found[place] = replace(same, seeds=seeds, total_steps=steps, snapshots=snapshots)
     return list(found.values())
+
+
+def _check_alike(one: Config, other: Config) -> None:
+    """Raises UserError for a setting of two jobs with the same records that can have only one value."""
+    from pgbench.tracking.names import flat  # workers import this module, and nothing of tracking
+
+    ours, theirs = (flat({key: to_plain(getattr(config, key)) for key in SETTINGS}) for config in (one, other))
+    for key, value in ours.items():
+        if value != theirs[key]:
+            raise UserError(
+                f"{key}: got {value!r} and {theirs[key]!r} for one job, {one.job_name}; allowed is one of them, or "
+                "another output_dir for each"
+            )
 
 
 def _config(overrides: Overrides, config_dirs: tuple[str, ...]) -> Config:
@@ -118,9 +139,9 @@ def _last(costs: Sequence[float], workers: int) -> float:
 
 def forecast(jobs: Sequence[Open], workers: int, size: int | None, rates: Rates) -> float:
     """The seconds that these jobs would take on so many processes. Raises UserError."""
-    left = {job.config.job_name: job.left for job in jobs}
+    left = {job.config.job_dir: job.left for job in jobs}
     units = split([(job.config, list(job.left)) for job in jobs], workers, size)
-    steps = [[left[unit.config.job_name][seed] for seed in unit.seeds] for unit in units]
+    steps = [[left[unit.config.job_dir][seed] for seed in unit.seeds] for unit in units]
     return _last([seconds_of(each, rates(unit.config)) for unit, each in zip(units, steps, strict=True)], workers)
 
 

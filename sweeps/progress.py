@@ -26,7 +26,7 @@ LINE_SECONDS = 5.0  # between two lines where there is no terminal
 RATE_SECONDS = 30.0  # the rate is a mean over the last so many
 ROWS = 40  # of the closing table
 
-Run = tuple[str, int]  # job name, seed
+Run = tuple[Path, int]  # job_dir, seed
 
 
 @dataclass
@@ -42,15 +42,15 @@ class Progress:
     """Follows the runs of some jobs, live on a terminal, else in plain lines."""
 
     def __init__(self, jobs: Sequence[Config], console: Console):
-        self.jobs = {job.job_name: job for job in jobs}
+        self.jobs = {job.job_dir: job for job in jobs}
         self.console = console
-        self.runs: dict[Run, Seen] = {(job.job_name, seed): Seen() for job in jobs for seed in job.seed_list}
+        self.runs: dict[Run, Seen] = {(job.job_dir, seed): Seen() for job in jobs for seed in job.seed_list}
         for run in self.runs:
             self._look(run, "queued")
         self.total = sum(job.total_steps * len(job.seed_list) for job in jobs)
         self.begun = self.looked = self.printed = time.monotonic()
         self.trail = deque([(self.begun, self._steps())])
-        self.told: set[tuple[str, int, str]] = set()
+        self.told: set[tuple[Path, int, str]] = set()
         self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
 
     def __enter__(self) -> "Progress":
@@ -64,7 +64,7 @@ class Progress:
 
     def open_seeds(self, job: Config) -> list[int]:
         """The seeds of a job that are neither done nor diverged."""
-        return [seed for seed in job.seed_list if self.runs[job.job_name, seed].state not in ("done", "diverged")]
+        return [seed for seed in job.seed_list if self.runs[job.job_dir, seed].state not in ("done", "diverged")]
 
     def started(self, unit: Unit) -> None:
         self._set(unit, "running")
@@ -93,7 +93,7 @@ class Progress:
     def held(self, unit: Unit, by: Mapping[int, str]) -> None:
         """Says, once, which runs another process trains."""
         self._set(unit, "held")
-        told = {(unit.config.job_name, seed, who) for seed, who in by.items()}
+        told = {(unit.config.job_dir, seed, who) for seed, who in by.items()}
         if not told <= self.told:
             self.told |= told
             self.say(f"held: {_name(unit)}: {', '.join(sorted(set(by.values())))} trains it; waiting for it", "yellow")
@@ -133,8 +133,8 @@ class Progress:
         (then, before), (now, steps) = self.trail[0], self.trail[-1]
         rate = max(0.0, (steps - before) / (now - then)) if now > then else 0.0
         left = sum(
-            max(0, self.jobs[name].total_steps - seen.steps)
-            for (name, _), seen in self.runs.items()
+            max(0, self.jobs[place].total_steps - seen.steps)
+            for (place, _), seen in self.runs.items()
             if seen.state in ("queued", "running", "held")
         )
         speed = [f"{rate:,.0f} env-steps/s", f"{duration(left / rate)} left"] if rate and left else []
@@ -148,18 +148,19 @@ class Progress:
             column.no_wrap = True
         for column in table.columns[1:-1]:
             column.justify = "right"
-        recorded = {name: job.recorded for name, job in self.jobs.items()}
+        recorded = {place: job.recorded for place, job in self.jobs.items()}
+        several = len({place.parent for place in self.jobs}) > 1
         rows = []
-        for name, job in self.jobs.items():
-            seen = [self.runs[name, seed] for seed in job.seed_list]
+        for place, job in self.jobs.items():
+            seen = [self.runs[place, seed] for seed in job.seed_list]
             counts = Counter(one.state for one in seen)
             done, diverged, failed = (counts[state] for state in ("done", "diverged", "failed"))
             left = len(seen) - done - diverged - failed
             steps, seconds = sum(one.steps for one in seen), max(one.seconds for one in seen)
-            mean, shown = spread([last_return(self._directory((name, seed))) for seed in job.seed_list])
-            said = run_name(recorded[name], recorded.values(), None)
-            cells = (said, shown, *map(str, (done, diverged, failed, left)), f"{steps:,}", duration(seconds), name)
-            rows.append(((failed == 0, -mean), cells))
+            mean, shown = spread([last_return(seed_dir(place, seed)) for seed in job.seed_list])
+            said = run_name(recorded[place], recorded.values(), None)
+            cells = (said, shown, *map(str, (done, diverged, failed, left)), f"{steps:,}", duration(seconds))
+            rows.append(((failed == 0, -mean), (*cells, str(place if several else place.name))))
         rows.sort(key=lambda row: row[0])
         for (fine, _), cells in rows[:ROWS]:
             table.add_row(*cells, style="" if fine else "red")
@@ -169,16 +170,13 @@ class Progress:
 
     def _set(self, unit: Unit, state: str) -> None:
         for seed in unit.seeds:
-            self._look((unit.config.job_name, seed), state)
+            self._look((unit.config.job_dir, seed), state)
 
     def _look(self, run: Run, state: str) -> None:
         """Reads a run's status.json; `state` is where it stands here if it is not over."""
-        read = read_status(self._directory(run))
+        read = read_status(seed_dir(*run))
         over = is_over(read, self.jobs[run[0]].total_steps)
         self.runs[run] = Seen(read["status"] if over else state, read.get("env_steps", 0), read.get("seconds", 0.0))
-
-    def _directory(self, run: Run) -> Path:
-        return seed_dir(self.jobs[run[0]].job_dir, run[1])
 
     def _steps(self) -> int:
         return sum(seen.steps for seen in self.runs.values())

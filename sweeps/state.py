@@ -81,9 +81,8 @@ def after(unit: Unit, outcome: Outcome, retries: int, steps: int) -> list[Unit]:
     return []
 
 
-def record_failure(unit: Unit, seeds: Iterable[int], message: str, details: str) -> list[Path]:
-    """Marks runs failed that nothing else has settled, with `details` in their error.txt; gives these files' paths."""
-    paths = []
+def record_failure(unit: Unit, seeds: Iterable[int], message: str, details: str) -> None:
+    """Marks runs failed that nothing else has settled, with `details` in their error.txt."""
     for seed in seeds:
         directory = seed_dir(unit.config.job_dir, seed)
         directory.mkdir(parents=True, exist_ok=True)
@@ -93,5 +92,3 @@ def record_failure(unit: Unit, seeds: Iterable[int], message: str, details: str)
                 directory / ERROR, f"{message}\n\n{details}".rstrip().encode(errors="backslashreplace") + b"\n"
             )
             write_status(directory, "failed", **{**status, "message": message})
-        paths.append(directory / ERROR)
-    return paths

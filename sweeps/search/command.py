@@ -172,7 +172,7 @@ def write_winner(study: Study, told: Mapping[str, Any], directory: Path) -> Path
         return None
     params = study.params(study.trials[found["winner"]])
     config = study.subject.jobs(params, study.search.seed_list, "")[0]
-    gain = found["gain"]
+    honest, gain = found["held_out"], found["gain"]
     provenance = {
         "found by a search of": f"{told['name']}, {told['total_steps']} environment steps a run",
         "space": {dimension.key: _written(dimension) for dimension in study.subject.space},
@@ -181,7 +181,7 @@ def write_winner(study: Study, told: Mapping[str, Any], directory: Path) -> Path
         "objective": f"{told['objective']}, {told['statistic']} over tuning seeds {told['seeds']}",
         "value in the search": f"{study.trials[found['winner']].value:.6g} (trial {found['winner']})",
         "on fresh seeds": f"{_interval(found['confirmed'])}, seeds {found['seeds']}",
-        "with the choice among the best held out": _interval(found["held_out"]),
+        "with the choice among the best held out": _interval(honest) if honest else "not compared",
         "defaults": {dimension.key: told["defaults"][dimension.key] for dimension in study.subject.space},
         "gain on the defaults": _interval(gain) if gain else "not compared",
     }

@@ -99,18 +99,18 @@ def held_out(table: Array, statistic: str, maximize: bool) -> Array:
 def interval(sample: Array, statistic: str, other: Array | None = None, possible: Ends = UNBOUNDED) -> Interval:
     """A statistic over seeds [S], or its difference from another sample's [S'], with its 95% interval.
 
-    Student's and Welch's for means, winsorised for the IQM; as far as scores can be so. NaN ends with fewer than two
-    seeds.
+    Student's and Welch's for means, winsorised for the IQM; as far as scores can be so, unless one is beyond that. NaN
+    ends with fewer than two seeds, NaN throughout without any.
     """
+    samples = [sample] if other is None else [sample, other]
+    if not all(map(len, samples)):
+        return Interval(np.nan, np.nan, np.nan)
     single, difference = INTERVALS[statistic]
     value = pooled(sample, statistic) - (0.0 if other is None else pooled(other, statistic))
-    if other is None:
-        beyond = np.min(sample) < possible.low or np.max(sample) > possible.high  # then it is another task
-        low, high = single(sample) if beyond else within(single(sample), possible)
-    else:
-        width = possible.high - possible.low
-        low, high = within(difference(sample, other), Ends(-width, width))
-    return Interval(value, float(low), float(high))
+    ends, width = single(sample) if other is None else difference(sample, other), possible.high - possible.low
+    if not any(np.min(each) < possible.low or np.max(each) > possible.high for each in samples):  # else: another task
+        ends = within(ends, possible if other is None else Ends(-width, width))
+    return Interval(value, float(ends.low), float(ends.high))
 
 
 def winner_file(name: str, config: Config, other: Params, provenance: dict[str, Any]) -> str:

@@ -2,33 +2,29 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from pgbench.runs.forecast import duration
-from pgbench.runs.records import seed_dir
 from sweeps.plan import Unit
-from sweeps.progress import Progress, Run
+from sweeps.progress import Progress
 from sweeps.search.confirmation import ranked
 from sweeps.search.study import STATES, Study
 
 
 class SearchProgress(Progress):
-    """Follows runs that are not known before they begin. A job's tuning and fresh seeds lie in two directories."""
+    """Follows runs that are not known before they begin."""
 
     def __init__(self, studies: Sequence[Study], console: Console):
         super().__init__([], console)
         self.studies = studies
-        self.places: dict[Run, Path] = {}
         self.total = sum(map(budget, studies))
 
     def started(self, unit: Unit) -> None:
-        self.jobs[unit.config.job_name] = unit.config
+        self.jobs[unit.config.job_dir] = unit.config
         for seed in unit.seeds:
-            run = (unit.config.job_name, seed)
-            self.places[run] = seed_dir(unit.config.job_dir, seed)
+            run = (unit.config.job_dir, seed)
             if run not in self.runs:  # what an earlier process has done of it is no speed of this one
                 self._look(run, "queued")
                 self._shift(self.runs[run].steps)
@@ -53,9 +49,6 @@ class SearchProgress(Progress):
             value = [f"{best[0].value:.6g}", str(best[0].number)] if best else ["-", "-"]
             table.add_row(study.subject.name, *cells, *value)
         return table
-
-    def _directory(self, run: Run) -> Path:
-        return self.places[run]
 
     def _shift(self, steps: int) -> None:
         self.trail = type(self.trail)((at, before + steps) for at, before in self.trail)

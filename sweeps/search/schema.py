@@ -119,12 +119,13 @@ def _check(search: Search) -> None:
 
 def _explain(error: ValidationError) -> str:
     wrong = error.errors()[0]
-    where = ".".join(str(part) for part in wrong["loc"] if str(part) in {*KEYS, "confirm", "best", "seeds"} or part)
+    where = ".".join(map(str, wrong["loc"]))
     key = ".".join(map(str, wrong["loc"][: 2 if wrong["loc"][0] in ("confirm", "space", "tasks") else 1]))
     if wrong["type"] == "unexpected_keyword_argument":
         return f"search.{where}: no such key{nearest(where, list(KEYS))}"
-    if wrong["type"] == "missing":
+    if wrong["type"] == "missing" and isinstance(wrong["loc"][-1], str):  # else one of two returns is
         return f"search.{where}: missing"
     what = wrong["msg"].replace("Input should be", "allowed is").replace("greater than or equal to", "at least")
+    what = what.replace("Field required", "allowed is two values")
     allowed = re.findall(r"'(\w+)'", what)
     return f"search.{key}: got {wrong['input']!r}, {what}{nearest(str(wrong['input']), allowed)}"

@@ -1,13 +1,13 @@
 """Trials as work for the sweeps' driver: each trial is jobs and seeds of ordinary runs, and their records decide it."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pgbench.config import Config
 from pgbench.errors import UserError
-from pgbench.runs.code import take_stock
+from pgbench.runs.code import code, made_by, take_stock
 from pgbench.runs.records import is_over, read_status, seed_dir
 from sweeps.plan import Unit, split
 from sweeps.search.confirmation import Candidate, candidates
@@ -48,6 +48,7 @@ class StudySource:
         self.candidates: list[Candidate] | None = None
         self.asked = sum(trial.state.name != "WAITING" for trial in study.trials)
         self.open: dict[int, Open] = {}
+        self._look_back()
         self._begin([trial for trial in study.trials if trial.state.name == "RUNNING"])
 
     @property
@@ -77,7 +78,7 @@ class StudySource:
         return units
 
     def ended(self, unit: Unit) -> None:
-        """A unit is over: done, stopped early, or given up."""
+        """These seeds of a job are over: done, stopped early, or given up."""
         self.flying -= {(unit.config.job_name, seed) for seed in unit.seeds}
 
     def _room(self) -> int:
@@ -119,13 +120,34 @@ class StudySource:
         """Makes units of the runs of a trial that are not done."""
         if each.stopped:
             return
-        left: dict[str, tuple[Config, list[int]]] = {}
-        for config, seed, _ in each.runs:
-            if not _done(config, seed):
-                left.setdefault(config.job_name, (config, []))[1].append(seed)
-        take_stock(left.values())
+        jobs = {config.job_name: config for config, _, _ in each.runs}
         workers = max(1, self.slots // max(1, self.search.batch or self.slots))
-        self._add(split(list(left.values()), workers, 1 if self.search.pruner == "wilcoxon" else self.size))
+        self._add(split(self._left(jobs.values()), workers, 1 if self.search.pruner == "wilcoxon" else self.size))
+
+    def _left(self, jobs: Iterable[Config]) -> list[tuple[Config, list[int]]]:
+        """The seeds of these jobs that are not done, once a person was told what there is of them."""
+        todo = [(config, config.seed_list) for config in jobs]
+        for line in take_stock(todo):
+            self.say(line)
+        left = [(config, [seed for seed in seeds if not _done(config, seed)]) for config, seeds in todo]
+        return [(config, seeds) for config, seeds in left if seeds]
+
+    def _look_back(self) -> None:
+        """Says which trials of an earlier command other code has trained."""
+        subject = self.study.subject
+        other = {
+            trial.number
+            for trial in self.study.trials
+            if trial.state.name == "COMPLETE"
+            for job in subject.jobs(self.study.params(trial), self.search.seed_list, TRIALS)
+            if any(made_by(seed_dir(job.job_dir, seed)) not in (None, code(job)) for seed in job.seed_list)
+        }
+        if other:
+            which = f"{min(other)}{', ...' if len(other) > 1 else ''}"
+            self.say(
+                f"{subject.name}: {len(other)} trials ({which}) were trained by other code and count as they are; "
+                "another output_dir searches anew"
+            )
 
     def _add(self, units: Sequence[Unit]) -> None:
         mark_pending(units)
@@ -215,12 +237,7 @@ class StudySource:
     def _confirm(self) -> None:
         """Plans the confirmation: once every trial was told."""
         self.candidates = candidates(self.study)
-        todo = []
-        for candidate in self.candidates:
-            for config in candidate.jobs:
-                if seeds := [seed for seed in config.seed_list if not _done(config, seed)]:
-                    todo.append((config, seeds))
-        take_stock(todo)
+        todo = self._left(job for candidate in self.candidates for job in candidate.jobs)
         self._add(split(todo, self.slots, self.size))
 
 
@@ -243,7 +260,7 @@ class Source:
         return None if not units and all(study.over for study in self.studies) else units
 
     def ended(self, unit: Unit) -> None:
-        """A unit is over, however that was."""
+        """These seeds of a job are over, however that was."""
         self.home[unit.config.job_name, unit.seeds[0]].ended(unit)
 
 

@@ -5,12 +5,13 @@ import io
 import json
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pgbench.config import to_plain
 from pgbench.files import write_atomic
 from sweeps.search.confirmation import Candidate, held_out, interval, scores
 from sweeps.search.source import cost
@@ -63,14 +64,14 @@ def describe(study: Study, candidates: Sequence[Candidate], over: bool) -> dict[
 
 
 def defaults(study: Study) -> dict[str, Any]:
-    """The values the job's file has for what is searched."""
+    """The values the job's file has for what is searched; None where it has none, as below `network_kwargs`."""
     config = study.subject.base[0]
     found = {}
     for dimension in study.subject.space:
         value: Any = config
         for part in dimension.key.split("."):
-            value = getattr(value, part)
-        found[dimension.key] = list(value) if isinstance(value, tuple) else value
+            value = value.get(part) if isinstance(value, Mapping) else getattr(value, part, None)
+        found[dimension.key] = to_plain(value)
     return found
 
 
@@ -79,7 +80,8 @@ def confirmation(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any
 
     `winner` is a trial, or None where no trial scores better than the defaults. `optimism` is the best trial's value in
     the search less its value on fresh seeds, `gain` is `held_out` less the defaults; both are positive for "better",
-    whichever direction is better. Intervals are 95% intervals over fresh seeds. None before there are any.
+    whichever direction is better; both are None while no seed is done for all candidates. Intervals are 95% intervals
+    over fresh seeds. None before there are any.
     """
     statistic, sign, objectives = study.search.statistic, 1 if study.maximize else -1, study.subject.objectives
     found = [(candidate, scores(candidate, study)) for candidate in candidates]
@@ -91,8 +93,10 @@ def confirmation(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any
     honest = held_out(np.array([[each[s] for s in common] for _, each in found if each]), statistic, study.maximize)
     winner, best = max(rows, key=lambda row: sign * row["confirmed"]["value"]), tuned[0]
     default = [np.array(list(each.values())) for candidate, each in found if candidate.trial is None and each]
-    possible = study.subject.possible
-    gain = interval(sign * honest, statistic, sign * default[0], possible)._asdict() if default else None
+    possible, gain = study.subject.possible, None
+    if default and common:
+        better, worse = (honest, default[0])[::sign]
+        gain = interval(better, statistic, worse, possible)._asdict()
     pairs = [(job, objective) for c in candidates for job, objective in zip(c.jobs, objectives, strict=True)]
     return {
         "seeds": list(study.search.confirm.seed_list),
@@ -101,7 +105,7 @@ def confirmation(study: Study, candidates: Sequence[Candidate]) -> dict[str, Any
         "optimism": sign * (best["searched"] - best["confirmed"]["value"]),
         "winner": winner["trial"],
         "confirmed": winner["confirmed"],
-        "held_out": interval(honest, statistic, possible=possible)._asdict(),
+        "held_out": interval(honest, statistic, possible=possible)._asdict() if common else None,
         "gain": gain,
         "candidates": rows,
         "cost": cost([(job, seed, objective) for job, objective in pairs for seed in job.seed_list]),

@@ -8,6 +8,7 @@ import pytest
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.figure import draw
 from tests.benchmarks.growth import AXES, BASE
+from tests.benchmarks.losses import losses
 from tests.benchmarks.measure import Row, alternate, compare, rates
 from tests.benchmarks.ours import ours
 from tests.benchmarks.phases import ALGORITHMS, PHASES
@@ -72,3 +73,11 @@ def test_an_unknown_part_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> Non
     with pytest.raises(SystemExit):
         main(["--only", "a,z"])
     assert "allowed is a,b,c,d,e,f,g,h" in capsys.readouterr().err
+
+
+def test_the_shares_of_a_sweeps_time_add_up() -> None:
+    found = losses(jobs=3, steps=2048, seeds=1, n_jobs=1)
+    assert found["units"] == 3
+    assert 0 < found["training"] < 1
+    shares = ("training", "set-up", "records", "start", "between", "tail")
+    assert sum(found[share] for share in shares) == pytest.approx(1, abs=0.01)

@@ -33,11 +33,11 @@ def _timed(trainer: Trainer) -> Any:
 Trainer.iterate = _timed  # type: ignore[method-assign]
 
 
-def run_job(config: Config, seeds: list[int]) -> dict[int, str]:
+def run_job(config: Config, seeds: list[int], **given: Any) -> dict[int, str]:
     global _trained, _processor, _first
     begun, _trained, _processor, _first = time.monotonic(), 0.0, 0.0, None
     try:
-        return job.run_job(config, seeds)
+        return job.run_job(config, seeds, **given)
     finally:
         note = {
             "pid": os.getpid(),

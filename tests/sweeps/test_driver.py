@@ -1,8 +1,17 @@
 """Whatever happens to a run, the others complete, and the failure is told: real processes, real signals."""
 
+import io
 import re
+from concurrent.futures import Future
 
 import pytest
+from rich.console import Console
+
+from pgbench.runs.records import seed_dir, write_status
+from sweeps.driver import Stop, drive
+from sweeps.options import Options
+from sweeps.plan import Unit
+from sweeps.progress import Progress
 
 # fault -> what its status, console line and error.txt say
 FAILURES = {
@@ -99,3 +108,46 @@ def test_on_error_stop_checkpoints_the_others(sweep):
 def test_max_failures(sweep):
     jobs = [sweep.job(fault="exception", at=i + 1) for i in range(6)]
     assert 2 <= sweep.run(*jobs, max_failures=2) <= 3
+
+
+class Scripted:
+    """A backend, and the source of one unit of three seeds; its first seed is over before the others."""
+
+    slots = 2
+
+    def __init__(self, job, end):
+        self.job, self.end, self.units, self.over = job, end, [Unit(job, (0, 1, 2))], []
+
+    def submit(self, unit):
+        future = Future()
+        if len(unit.seeds) < 3:
+            future.set_result({"end": "finished"})
+            return future
+        for seed, status in zip(unit.seeds, ("diverged", "running", "running"), strict=True):
+            directory = seed_dir(self.job.job_dir, seed)
+            directory.mkdir(parents=True)
+            write_status(directory, status, env_steps=10)
+        if self.end == "held":
+            future.set_result({"end": "held", "held": {2: "process 7"}})
+        return future
+
+    def release(self, future):
+        if not future.done():
+            future.set_result({"end": "stopped"})
+
+    def more(self, free):
+        units, self.units = self.units, []
+        return units or None
+
+    def ended(self, unit):
+        self.over += unit.seeds
+
+
+@pytest.mark.parametrize("end", ["spread", "held"])
+def test_a_source_is_told_of_the_seeds_of_a_unit_that_go_on_no_more(sweep, monkeypatch, end):
+    monkeypatch.setattr("sweeps.driver.WORTH", -1.0)
+    monkeypatch.setattr("sweeps.driver.HELD_SECONDS", 0.0)
+    both = Scripted(sweep.job(seeds=3), end)
+    show = Progress([both.job], Console(file=io.StringIO()))
+    assert drive([], both, Options(n_jobs=2), show, Stop(), both) == 0
+    assert sorted(both.over) == [0, 1, 2]

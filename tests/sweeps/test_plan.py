@@ -1,5 +1,6 @@
 """Jobs become units: same records, same job; each open seed in one unit; no worker idle for want of a split."""
 
+import re
 import time
 from dataclasses import replace
 
@@ -22,10 +23,27 @@ def test_resolving_is_what_hydra_composes():
 
 
 def test_jobs_with_the_same_records_are_one_with_the_seeds_of_both():
-    (job,) = resolve(
-        [{"seeds": 2}, {"seeds": [7, 1], "hyperparameters.delta": "1e-2"}, {"output_dir": "x", "seeds": 1}]
-    )
+    (job,) = resolve([{"seeds": 2}, {"seeds": [7, 1], "hyperparameters.delta": "1e-2"}])
     assert job.seed_list == (0, 1, 7)
+
+
+def test_jobs_in_two_directories_are_two():
+    jobs = resolve(
+        [{"output_dir": "x", "seeds": 2}, {"output_dir": "y", "seeds": 3}, {"output_dir": "./x/", "seeds": [9]}]
+    )
+    assert [(job.output_dir, job.seed_list) for job in jobs] == [("x", (0, 1, 9)), ("y", (0, 1, 2))]
+    assert len({job.job_name for job in jobs}) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("evaluation.every", 1000), ("tracking.tags", ["a"]), ("other_code", "resume")]
+)
+def test_a_job_has_one_of_each_setting(key, value):
+    """Also where the algorithm does not read what else differs."""
+    message = rf"^{key}: got .* and {re.escape(repr(value))} for one job, vpg-CartPole-v1-\w+; allowed is one of them"
+    with pytest.raises(UserError, match=message):
+        resolve([{"algorithm": "vpg"}, {"algorithm": "vpg", "hyperparameters.delta": 0.5, key: value}])
+    assert len(resolve([{"algorithm": "vpg"}, {"algorithm": "npg", key: value}])) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What is shown comes from the runs' status.json."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -44,6 +45,14 @@ def test_the_closing_table(job):
     assert f"failed: {job.job_name}/seed-3: [red]" in text
     row = [line.split() for line in text.splitlines() if line.endswith(job.job_name)]
     assert row == [["trpo", "CartPole-v1", "-", "1", "1", "1", "1", "1,500", "1", "min", "15", "s", job.job_name]]
+
+
+def test_a_job_in_two_directories_is_two(job, tmp_path):
+    show = Progress([job, replace(job, output_dir=str(tmp_path / "b"))], Console(file=io.StringIO(), width=300))
+    assert show.line() == "8 runs · 1 done · 1 diverged · 0 running · 6 queued · 0 failed"
+    assert show.total == 8000
+    show.console.print(show.table())
+    assert f" {tmp_path / 'b' / job.job_name}\n" in show.console.file.getvalue()
 
 
 def test_a_terminal_shows_one_live_display(job):

@@ -113,6 +113,34 @@ def test_a_search_finds_confirms_and_writes(searches, tmp_path):
     assert "confirmation: 12 done\nthe search is over" in status.stdout
 
 
+def test_keys_below_a_mapping_are_searched_and_written(searches, tmp_path):
+    space = {"hyperparameters.network_kwargs.hidden": [4, 8], "hyperparameters.delta": [0.01, 0.02]}
+    path = searches.file([{"set": {"algorithm": "npg", "hyperparameters.delta": 0.9}}], space=space, trials=2, seeds=1)
+    (study,) = searches.run(path, "one")
+    assert study["defaults"] == {"hyperparameters.network_kwargs.hidden": None, "hyperparameters.delta": 0.9}
+    won = study["trials"][study["confirmation"]["winner"]]
+    given = ["algorithm=npg", "hyperparameters=tuned-npg-CartPole-v1", "+env.kwargs.sleep=0.001"]
+    written = compose(given, [str(tmp_path / "one")])
+    hidden = won["params"]["hyperparameters.network_kwargs.hidden"]
+    assert written.hyperparameters.network_kwargs == {"hidden": hidden}
+    assert [written.job_name] == won["jobs"]
+
+
+def test_runs_by_other_code_are_told(searches, tmp_path):
+    path = searches.file(trials=2, seeds=1, total_steps=20)
+    searches.run(path, "one")
+    assert "other code" not in searches.text("one")
+    for run in (tmp_path / "one").glob("*/*/seed-*"):
+        (run / "provenance.jsonl").write_text('{"code": "0123"}\n')
+    searches.run(path, "one")
+    assert "npg-CartPole-v1: 2 trials (0, ...) were trained by other code and count as they" in searches.text("one")
+    assert "6 runs are left as other code made them" in searches.text("one")
+    searches.run(path, "one", "other_code=retrain")
+    assert "6 runs by other code are set aside" in searches.text("one")
+    assert len(list((tmp_path / "one").glob("confirmation/*/retired/*"))) == 6
+    assert len(list((tmp_path / "one").glob("*/*/seed-*"))) == 2 + 6
+
+
 def test_a_batch_is_the_same_study_on_any_number_of_processes(searches):
     path = searches.file(batch=3, pruner="median", trials=13, total_steps=200)
     one, two = (searches.run(path, name, f"n_jobs={n}")[0] for name, n in (("one", 1), ("two", 2)))

@@ -105,3 +105,14 @@ def test_intervals_are_those_of_the_reports():
     assert interval(few, "mean", possible=bounds)[1:] == (1, 500)
     assert interval(few, "mean", few + 1, bounds)[1:] == (-499, 499)
     assert interval(few * 2, "mean", possible=bounds).high > 960
+    # Neither is a difference, where one of the samples was.
+    ours, theirs, unit = np.array([30.0, 31, 32]), np.array([10.0, 11, 12]), Interval(0.0, 1.0)
+    for one, other in ((ours, theirs), (ours, theirs / 100), (ours / 100, theirs)):
+        assert interval(one, "mean", other, unit)[1:] == pytest.approx(difference_interval(one, other))
+
+
+@pytest.mark.parametrize("statistic", ["mean", "iqm"])
+def test_without_seeds_there_is_no_interval(statistic):
+    none, two = np.array([]), np.array([1.0, 2.0])
+    for sample, other in ((none, None), (none, two), (two, none)):
+        assert all(map(math.isnan, interval(sample, statistic, other)))

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from pgbench.errors import UserError
-from sweeps.search.command import plan
+from sweeps.search import table
+from sweeps.search.command import plan, write_winner
 from sweeps.search.confirmation import candidates, ranked
 from sweeps.search.pruners import halved, looks
 from sweeps.search.schema import read
@@ -122,6 +123,8 @@ def test_more_trials_and_another_confirmation_are_no_other_search(tmp_path):
         ({"space": {**SPACE, "hyperparameters.detla": "interval(0, 1)"}}, "detla: no such key; did you mean"),
         ({"pruner": "wilcoxon"}, "needs 5 of them"),
         ({"tasks": {"cartpole": [1, 1]}}, "two different returns"),
+        ({"tasks": {"cartpole": [20]}}, r"^search.tasks.cartpole: got \[20\], allowed is two values$"),
+        ({"tasks": {"cartpole": []}}, r"^search.tasks.cartpole: got \[\], allowed is two values$"),
         ({"space": {"hyperparameters.learning_rate": "interval(0.1, 1)"}}, "reads none of hyperparameters.learning"),
         ({"space": {"hyperparameters.delta": "interval(-1, 1)"}}, "space.hyperparameters.delta: .*got -1"),
         ({"returns": "evaluations"}, "search.returns: .*set evaluation.every"),
@@ -195,6 +198,33 @@ def test_the_best_are_whole_and_different(tmp_path):
     assert [trial.number for trial in ranked(study)] == [1, 3, 0]
     assert [candidate.name for candidate in candidates(study)] == ["trial 1", "trial 3", "defaults"]
     assert candidates(study)[2].jobs[0].seed_list == (2000, 2001, 2002)
+
+
+@pytest.mark.parametrize("statistic", ["mean", "iqm"])
+def test_a_confirmation_that_was_stopped_may_share_no_seed(tmp_path, monkeypatch, statistic):
+    study = opened(tmp_path, statistic=statistic)
+    study.tell(study.ask(), "COMPLETE", 60.0, {})
+    done = {0: {2000: 50.0, 2001: 52.0}, None: {2005: 20.0, 2006: 21.0}}
+    monkeypatch.setattr(table, "scores", lambda candidate, study: done[candidate.trial])
+    (told,) = table.write(tmp_path, "", [(study, candidates(study))], over=False)["studies"]
+    found = json.loads((tmp_path / table.TABLE).read_text())["studies"][0]["confirmation"]
+    assert (found["winner"], found["confirmed"]["value"], found["held_out"], found["gain"]) == (0, 51, None, None)
+    assert "held out: not compared" in write_winner(study, told, tmp_path).read_text()
+
+
+@pytest.mark.parametrize(
+    ("objective", "tuned", "default", "gain"),
+    [
+        ("final_return", (100.0, 480.0), (1.0, 40.0), (269.5, -499, 499)),
+        ("steps_to_threshold", (20.0, 900.0), (1000.0, 2000.0), (1040, -1870.56, 2000)),
+    ],
+)
+def test_a_gain_is_positive_for_better_and_no_more_than_can_be(tmp_path, monkeypatch, objective, tuned, default, gain):
+    study = opened(tmp_path, objective=objective)
+    study.tell(study.ask(), "COMPLETE", 300.0, {})
+    done = {0: dict(zip((2000, 2001), tuned, strict=True)), None: dict(zip((2000, 2001), default, strict=True))}
+    monkeypatch.setattr(table, "scores", lambda candidate, study: done[candidate.trial])
+    assert tuple(table.confirmation(study, candidates(study))["gain"].values()) == pytest.approx(gain, rel=1e-4)
 
 
 def test_optunas_own_tools_read_the_journal(tmp_path):
