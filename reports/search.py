@@ -206,7 +206,7 @@ def _row(study: Study) -> dict[str, str]:
         "optimism": text.number(found["optimism"]),
         "winner on fresh seeds": ("defaults" if found["winner"] is None else f"trial {found['winner']}"),
         "its value": shown(found["confirmed"]),
-        "choice held out": shown(found["held_out"]),
+        "choice held out": shown(found["held_out"]) if found["held_out"] else text.NONE,
         "gain on the defaults": shown(found["gain"]) if found["gain"] else text.NONE,
     }
 

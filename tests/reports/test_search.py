@@ -201,3 +201,13 @@ def test_an_interval_of_the_budget_curve_covers(directory):
     curve = expected_best(values(study))
     assert ((reach.low <= curve) & (curve <= reach.high)).all()
     assert math.isclose(curve[-1], 24, abs_tol=0.5)
+
+
+def test_candidates_that_share_no_fresh_seed_are_drawn(directory, write, tmp_path):
+    """As after a confirmation that was stopped."""
+    told = content()
+    told["studies"][0]["confirmation"] |= {"held_out": None, "gain": None}
+    (directory / "search.json").write_text(json.dumps(told))
+    for seed in (2000, 2001):
+        write("npg", seed, root=directory / "confirmation")
+    assert main([str(directory), "--out", str(tmp_path / "out")]) == 0
