@@ -23,12 +23,12 @@ HERE = Path(__file__).resolve().parent
 STUDIES = {
     "mujoco": (
         "MuJoCo, 1M environment steps",
-        "`python -m sweeps sweep=mujoco seeds=3`. The first figure lays published training returns over ours, the "
+        "`python -m sweeps sweep=mujoco`. The first figure lays published training returns over ours, the "
         "one below the tables published evaluations over our evaluations; a mark says on which version of the task it "
         "was measured.",
     ),
     "classic": ("Classic control, 200,000 environment steps", "`python -m sweeps sweep=classic`."),
-    "box2d": ("LunarLander-v3, 1M environment steps", "`python -m sweeps sweep=lunarlander`."),
+    "box2d": ("LunarLander-v3, 1M environment steps", "`python -m sweeps sweep=lunarlander algorithm=trpo seeds=3`."),
 }
 """Folders of compact records, their titles, and how they were made."""
 INTRODUCTION = """\
@@ -37,19 +37,19 @@ INTRODUCTION = """\
 What the four algorithms reach with the settings that `env=` brings. Made by `python results/make.py` from the records
 in `results/`, which `load_runs("results/mujoco")` reads.
 
-**Protocol.** Seeds 0, 1, ...; none left out. Settings were chosen on seeds from 100 on (`sweep=tune_mujoco` and the
-notes in `conf/hyperparameters/`), at half the steps. *Training return*: mean undiscounted return
-of the last 100 finished training episodes, actions drawn. *Evaluation*: 10 episodes of the policy as it stands, the
-normaliser frozen; by its mode along the way and at the end, drawing its actions at the end alone. *Best*: each seed's
-highest training return along the way. *Average*: the mean training return over the run, the area under its curve over
-its length. Mean over seeds with its 95% interval (Student's t), which at three seeds is wide and rests on their being
-spread like a normal distribution.
+**Protocol.** Seeds 0, 1, ...; none left out. Settings were chosen on seeds from 100 on: MuJoCo's at half the steps
+(`sweep=tune_mujoco`), the classic tasks' at all of them. *Training return*: mean undiscounted return of the last 100
+finished training episodes, actions drawn. *Evaluation*: 10 episodes of the policy as it stands, the normaliser frozen;
+by its mode along the way and at the end, drawing its actions at the end alone (`python -m pgbench.evaluate
+--stochastic`). *Best*: each seed's highest training return among the hundred points kept of its curve; others publish
+such a number, and it is not for comparing algorithms. *Average*: the mean training return over the run, the area under
+its curve over its length. Mean over seeds with its 95% interval (Student's t), which ends where returns do; at three
+seeds it is wide and rests on their being spread like a normal distribution.
 
-**What to know.** Three seeds of MuJoCo; REINFORCE and VPG on HalfCheetah alone, NPG where its line is: the rest of
-`sweep=mujoco` is not run yet. Where NPG and TRPO have the same numbers, TRPO's line search never shortened a step (with
-`cg_damping=0.1` the KL stays below delta), so that they are the same algorithm. The settings of Swimmer and of
-InvertedDoublePendulum were chosen again, on tuning seeds, after first runs on the seeds shown here had returned 211 and
-7,187.
+**What to know.** MuJoCo: five seeds of TRPO and NPG, three of VPG and REINFORCE. Where NPG and TRPO have the same
+numbers, TRPO's line search never shortened a step (with `cg_damping=0.1` the KL stays below delta), so that they are
+the same algorithm. The settings of Swimmer were chosen again, on tuning seeds, after first runs on seeds shown here had
+returned 211; those of InvertedDoublePendulum twice, after 7,187 and 7,070.
 """
 
 
