@@ -450,8 +450,8 @@ MUTATIONS = (
     Mutation(
         "final observation is the one after the reset",
         OBJECTS,
-        "                self._final[i] = self._obs[i]\n                self._begin(i)\n",
-        "                self._begin(i)\n                self._final[i] = self._obs[i]\n",
+        "                self._final[i] = obs[i]\n                self._begin(i)\n",
+        "                self._begin(i)\n                self._final[i] = obs[i]\n",
         "pgbench/rollout",
     ),
     Mutation(
