@@ -74,6 +74,7 @@ def aggregates(data: Data) -> Drawing | None:
         for place, label in enumerate(labels):
             look, value = _look(label, data, labels), float(statistic(scores[label]))
             ends = stratified_bootstrap(statistic, scores[label])
+            panel.use_sticky_edges = False
             panel.barh([place], [ends.high - ends.low], left=[ends.low], height=0.5, color=look.color, alpha=0.4)
             panel.plot([value], [place], look.marker, color=look.color, mec=style.ink(), mew=0.8, markersize=6)
             found.append(
