@@ -242,7 +242,7 @@ class Config:
     """environment steps whose policies are kept: policy-<steps>.pt, of the first iteration that gets there"""
     evaluation: Evaluation
     other_code: Literal["refuse", "resume", "retrain"]
-    """runs that other code made: leave the done and refuse to go on half way, go on all the same, or train anew"""
+    """runs that other code made. refuse: leave the done, go on with none half way; resume: go on; retrain: anew"""
 
     dry_run: bool = False
     """only tell the runs, the environment steps and an estimate of the time; nothing is trained or written"""

@@ -336,12 +336,16 @@ def load_data(
     tables = study.curves(track)
     groups = _groups(study.seeds, tables)
     data = assemble(groups, thresholds, metric, x, normalize)
-    ours = {(group.env, group.algorithm) for group in groups}
+    theirs = (
+        _reached(load_published({(one.env, one.algorithm) for one in groups}, evaluations), data) if published else ()
+    )
+    if published and not theirs:
+        study.problems.append("--published: no published number is of these tasks and algorithms at so few steps")
     rows = read_files(study.seeds, EVALUATIONS_FILE, EVALUATIONS, study.problems.append) if evaluations else None
     return Data(
         **{
             **{name: getattr(data, name) for name in ("groups", "thresholds", "bounds", "metric", "x")},
-            "published": load_published(ours if published else set(), evaluations),
+            "published": theirs,
             "measurements": read_measurements(study.seeds, study.problems.append),
             "evaluations": rows,
             "seeds": study.seeds,
@@ -349,6 +353,12 @@ def load_data(
             "searches": searches,
         }
     )
+
+
+def _reached(published: Iterable[Published], data: Data) -> tuple[Published, ...]:
+    """Those at steps that our runs of the task have come to."""
+    ends = {env: max((group.end for group in data.of(env)), default=0.0) for env in data.envs}
+    return tuple(one for one in published if one.env_steps <= 1.02 * ends.get(one.env, 0.0))
 
 
 def assemble(

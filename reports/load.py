@@ -8,7 +8,7 @@ import json
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,6 +150,7 @@ def read_study(directories: Directories) -> Study:
         path, config = found[job, seed], configs[job]
         algorithm, env, hyperparameters = (config[key] for key in known[:3])
         status = read_status(path, problems.append)
+        problems += _cut(path, status)
         rows.append(
             {
                 "algorithm": algorithm,
@@ -222,6 +223,15 @@ def read_status(directory: Path, warn: Warn) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         warn(f"{path}: damaged; the run's records are shown")
     return {"status": UNKNOWN}
+
+
+def _cut(directory: Path, status: Mapping[str, Any]) -> Iterator[str]:
+    """What is missing of the tables of a run that is over, by the sizes that its status keeps."""
+    for name, (size, _) in status.get("files", {}).items():
+        path = directory / name
+        has = path.stat().st_size if path.exists() else 0
+        if has < size:
+            yield f"{path}: damaged, it has {has} of the {size} bytes that its run wrote; what is left is shown"
 
 
 def _begun(metrics: Path) -> bool:

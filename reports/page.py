@@ -171,7 +171,7 @@ def headline(data: Data, sentences: Mapping[str, str]) -> list[str]:
     lines = {name: [line for line in sentences[name].split("\n") if line] for name in FIRST if name in sentences}
     chosen = [first]
     if data.searches:
-        chosen.insert(0, search.headline(data.searches, any(study.confirmation for study in data.searches)))
+        chosen.insert(0, search.headline(data.searches, data.seeds["directory"]))
         chosen += lines.pop("search_confirmation", [])
     for turn in range(SENTENCES):
         chosen += [mine[turn] for mine in lines.values() if turn < len(mine)]

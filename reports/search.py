@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -240,9 +240,11 @@ def trials(studies: Sequence[Study]) -> pd.DataFrame:
     )
 
 
-def headline(studies: Sequence[Study], confirmed: bool) -> str:
-    """What was searched, and which runs the other figures are of."""
-    counts = ", ".join(f"{len(study.told['trials'])} trials of {study.name}" for study in studies)
+def headline(studies: Sequence[Study], runs: Iterable[str]) -> str:
+    """What was searched, and which runs (their directories) the other figures are of."""
+    over = {study.name: sum(one["state"] != "running" for one in study.told["trials"]) for study in studies}
+    counts = ", ".join(f"{count} trials of {name}" for name, count in over.items())
+    confirmed = any(Path(run).parents[1].name == CONFIRMATION for run in runs)
     which = "of the best trials and the defaults on fresh seeds" if confirmed else "of the trials, on tuning seeds"
     return f"A search: {counts}. Figures and tables of runs are {which}."
 

@@ -71,12 +71,12 @@ class Episode:
 
 
 def write_film(episode: Episode, path: Path, steps: int | None = None) -> int:
-    """Writes an episode, or its first `steps` frames, as mp4 or gif; the number of frames. Raises UserError for another
+    """Writes an episode, or its first `steps` steps, as mp4 or gif; the number of frames. Raises UserError for another
     suffix, or a codec that is not installed."""
     if path.suffix not in SUFFIXES:
         raise UserError(f"--video: got '{path}', allowed are the suffixes {' and '.join(SUFFIXES)}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    frames = (np.asarray(frame, np.uint8) for frame in islice(episode, steps))
+    frames = (np.asarray(frame, np.uint8) for frame in islice(episode, None if steps is None else 1 + steps))
     return _gif(frames, path, episode.fps) if path.suffix == ".gif" else _mp4(frames, path, episode.fps)
 
 

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     window = options.video is None and bool(os.environ.get("DISPLAY"))
     episode = Episode(policy, options.seed, not options.stochastic, "human" if window else "rgb_array")
     if window:
-        for _ in islice(episode, options.steps):
+        for _ in islice(episode, options.steps and 1 + options.steps):
             pass
     else:
         video = options.video or Path("play.gif")

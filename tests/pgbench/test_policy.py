@@ -194,10 +194,11 @@ def test_a_film_shows_the_episode(small, tmp_path: Path, env: str, suffix: str) 
     if "cannot draw" in done.stderr:
         pytest.skip(done.stderr)  # this machine has no renderer
     assert done.returncode == 0, done.stderr
+    assert "in 8 steps of" in done.stdout
     decode = "import imageio.v3 as iio, numpy as np, sys; np.save(sys.argv[2], iio.imread(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", decode, str(video), str(tmp_path / "frames.npy")], check=True)
     frames = np.load(tmp_path / "frames.npy")
     assert frames.shape[1:] == (*((400, 600) if env == "cartpole" else (480, 480)), 3)
-    assert len(frames) == 8 if suffix == "mp4" else 2 <= len(frames) <= 8  # a gif joins equal frames
+    assert len(frames) == 9 if suffix == "mp4" else 2 <= len(frames) <= 9  # a gif joins equal frames
     assert frames.std() > 5
     assert (frames[0] != frames[-1]).mean() > 0.001

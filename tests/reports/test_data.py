@@ -120,8 +120,9 @@ def test_only_training_returns_of_the_same_pair_are_comparable(write: Write, tmp
 
 def test_numbers_of_another_version_of_a_mujoco_task_say_so(write: Write, tmp_path: Path) -> None:
     """HalfCheetah-v3 lies over HalfCheetah-v5 and is named; CartPole-v0 is another task than CartPole-v1."""
-    write("trpo", env="HalfCheetah-v5")
+    write("trpo", env="HalfCheetah-v5", steps=250_000, total_steps=1_000_000)
     write("vpg", env="CartPole-v0")
+    write("trpo", env="Hopper-v5")  # ends long before anything was published
     rows = load_data(tmp_path, published=True, evaluations=True).published
     assert {row.env for row in rows} == {"HalfCheetah-v5"}
     assert {row.algorithm for row in rows} == {"trpo"}

@@ -20,6 +20,7 @@ from pgbench.runs.records import (
     METRICS_FILE,
     STATUS,
     TIMES_FILE,
+    write_status,
 )
 from reports import curves, load_episodes, load_evaluations, load_runs, load_seeds, naming
 from reports.load import RecordsWarning, read_measurements
@@ -319,3 +320,16 @@ def test_forty_runs_are_read_quickly(write: Write, tmp_path: Path) -> None:
     start = time.perf_counter()
     assert len(load_runs(tmp_path)) == 4000
     assert time.perf_counter() - start < 2
+
+
+def test_a_table_that_was_cut_after_its_run_is_told(write: Write, tmp_path: Path) -> None:
+    """Also where what is left reads well."""
+    run, other = write(seed=0), write(seed=1)
+    for one in (run, other):
+        size = (one / METRICS_FILE).stat().st_size
+        write_status(one, "done", env_steps=100_000, total_steps=100_000, files={METRICS_FILE: (size, 0)})
+    lines = (run / METRICS_FILE).read_text().splitlines(keepends=True)
+    (run / METRICS_FILE).write_text("".join(lines[:-1]))
+    with pytest.warns(RecordsWarning, match=f"{run / METRICS_FILE}: damaged, it has") as caught:
+        load_runs(tmp_path)
+    assert len(caught) == 1

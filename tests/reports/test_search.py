@@ -130,6 +130,14 @@ def test_the_page_of_a_search_has_its_figures_and_the_runs_on_fresh_seeds(direct
     assert main([str(directory), "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "A search: 12 trials of npg-CartPole-v1. Figures and tables of runs are of the best trials and" in said
+    told = content()
+    told["studies"][0] |= {"confirmation": None}  # gone on with, and stopped before it was confirmed again
+    told["studies"][0]["trials"][-1]["state"] = "running"
+    (directory / "search.json").write_text(json.dumps(told))
+    assert main([str(directory), "--out", str(tmp_path / "gone on")]) == 0
+    assert (
+        "A search: 11 trials of npg-CartPole-v1. Figures and tables of runs are of the best" in capsys.readouterr().out
+    )
     assert "trial 4, the best in the search with 24.0, scores 21.0 [20.0, 22.5] on 2 fresh seeds" in said
     assert "the search was 3 too optimistic" in said
     assert "gains 1.5 [-0.5, 3] on the defaults, which may be nothing" in said
