@@ -102,8 +102,7 @@ def style(group: Group, data: Data, among: Sequence[Group] | None = None) -> Sty
     if count == 1:
         return base
     white = 0.6 * (count - 1 - place) / (count - 1)
-    end = 0.0 if look().dark else 1.0
-    red, green, blue = (channel + (end - channel) * white for channel in to_rgb(base.color))
+    red, green, blue = (channel + (1 - channel) * white for channel in to_rgb(base.color))
     return Style(to_hex((red, green, blue)), DASHES[(count - 1 - place) % len(DASHES)], MARKERS[place % len(MARKERS)])
 
 

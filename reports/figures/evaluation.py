@@ -15,7 +15,7 @@ from reports.statistics import Interval, mean
 
 NOTE = (
     "Mark: mean over seeds of a seed's mean evaluation return of the policy at that step; bar: its 95% interval "
-    "(Student's t over seeds); faint: each seed. Filled: the policy draws its actions; open: it acts by its mode. "
+    "(Student's t over seeds); faint: each seed. Filled: the policy draws its actions; white: it acts by its mode. "
     "Published marks: evaluations too, in the protocol of the table."
 )
 

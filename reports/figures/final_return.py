@@ -21,7 +21,7 @@ ROWS = 20
 NOTE = (
     "Dot: one seed's mean undiscounted return of the last 100 finished training episodes (stochastic "
     "policy) at the end of training, or at the step named. Cross: a seed that diverged, at its last return. "
-    "Filled mark: mean; open circle: interquartile mean (IQM); bars: their 95% intervals over seeds (Student's t; "
+    "Filled mark: mean; white circle: interquartile mean (IQM); bars: their 95% intervals over seeds (Student's t; "
     "IQM: winsorised). n: seeds; a failed one is left out."
 )
 
