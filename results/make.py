@@ -46,9 +46,9 @@ such a number, and it is not for comparing algorithms. *Average*: the mean train
 its curve over its length. Mean over seeds with its 95% interval (Student's t), which ends where returns do; at three
 seeds it is wide and rests on their being spread like a normal distribution.
 
-**What to know.** MuJoCo: five seeds of TRPO and NPG, three of VPG and REINFORCE. Where NPG and TRPO have the same
-numbers, TRPO's line search never shortened a step (with `cg_damping=0.1` the KL stays below delta), so that they are
-the same algorithm. The settings of Swimmer were chosen again, on tuning seeds, after first runs on seeds shown here had
+**What to know.** MuJoCo: five seeds of TRPO and NPG, three of VPG, and three of REINFORCE on HalfCheetah alone. Where
+NPG and TRPO have the same numbers, TRPO's line search never shortened a step (with `cg_damping=0.1` the KL stays below
+delta), so that they are the same algorithm. The settings of Swimmer were chosen again, on tuning seeds, after first runs on seeds shown here had
 returned 211; those of InvertedDoublePendulum twice, after 7,187 and 7,070.
 """
 
