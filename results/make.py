@@ -48,8 +48,8 @@ seeds it is wide and rests on their being spread like a normal distribution.
 
 **What to know.** MuJoCo: five seeds of TRPO and NPG, three of VPG, and three of REINFORCE on HalfCheetah alone. Where
 NPG and TRPO have the same numbers, TRPO's line search never shortened a step (with `cg_damping=0.1` the KL stays below
-delta), so that they are the same algorithm. The settings of Swimmer were chosen again, on tuning seeds, after first runs on seeds shown here had
-returned 211; those of InvertedDoublePendulum twice, after 7,187 and 7,070.
+delta), so that they are the same algorithm. The settings of Swimmer were chosen again, on tuning seeds, after first
+runs on seeds shown here had returned 211; those of InvertedDoublePendulum twice, after 7,187 and 7,070.
 """
 
 
