@@ -94,7 +94,7 @@ def verdict(found: Sequence[Difference]) -> str:
 
 
 def _share(one: Difference) -> str:
-    return f"{max(-one.difference / one.scale, 0.0) + 0.0 if one.scale else 0.0:.1%}"
+    return f"{max(0.0, -one.difference / one.scale) if one.scale else 0.0:.1%}"
 
 
 def parser() -> argparse.ArgumentParser:

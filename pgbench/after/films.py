@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,20 @@ INSTALL = "pip install 'pgbench-rl[video]'"
 
 class Episode:
     """One episode of a policy. Iterating it steps the environment and gives frames [H, W, 3], uint8; None where a
-    window shows them (`render_mode` "human")."""
+    window shows them (`render_mode` "human"). It ends after `most` steps if not before."""
 
-    def __init__(self, policy: Policy, seed: int = 0, deterministic: bool = True, render_mode: str = "rgb_array"):
+    def __init__(
+        self,
+        policy: Policy,
+        seed: int = 0,
+        deterministic: bool = True,
+        render_mode: str = "rgb_array",
+        most: int | None = None,
+    ):
         if not os.environ.get("DISPLAY") and sys.platform == "linux":  # both libraries then draw without one
             os.environ.setdefault("MUJOCO_GL", "egl")
             os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
-        self.policy, self.deterministic = policy, deterministic
+        self.policy, self.deterministic, self.most = policy, deterministic, most
         starts, noise = np.random.SeedSequence(seed).spawn(2)
         self.rng = np.random.default_rng(noise)
         env = replace(policy.env, kwargs={**policy.env.kwargs, "render_mode": render_mode})
@@ -49,9 +55,10 @@ class Episode:
             actions = self.policy.raw(self.envs.obs[0], self.deterministic, self.rng)
             reward, terminated, truncated = self.envs.step(actions[None], np.ones((1, 1), bool))
             self.steps, self.total = self.steps + 1, self.total + float(reward[0, 0])
-            running = not (terminated | truncated).any()
-            if running:  # where it has ended the environment stands at the next start
+            ended = (terminated | truncated).any()
+            if not ended:  # where it has ended the environment stands at the next start
                 yield self._draw()
+            running = not ended and self.steps != self.most
         self.envs.close()
 
     def _draw(self) -> Any:
@@ -70,13 +77,13 @@ class Episode:
             ) from None
 
 
-def write_film(episode: Episode, path: Path, steps: int | None = None) -> int:
-    """Writes an episode, or its first `steps` steps, as mp4 or gif; the number of frames. Raises UserError for another
-    suffix, or a codec that is not installed."""
+def write_film(episode: Episode, path: Path) -> int:
+    """Writes an episode as mp4 or gif; the number of frames. Raises UserError for another suffix, or where a codec is
+    not installed."""
     if path.suffix not in SUFFIXES:
         raise UserError(f"--video: got '{path}', allowed are the suffixes {' and '.join(SUFFIXES)}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    frames = (np.asarray(frame, np.uint8) for frame in islice(episode, None if steps is None else 1 + steps))
+    frames = (np.asarray(frame, np.uint8) for frame in episode)
     return _gif(frames, path, episode.fps) if path.suffix == ".gif" else _mp4(frames, path, episode.fps)
 
 

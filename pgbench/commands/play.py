@@ -4,7 +4,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 
 from pgbench.after.films import Episode, write_film
@@ -34,13 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     look_beside(options.config_dir)
     policy = load_policy(options.run if options.snapshot is None else options.run / policy_file(options.snapshot))
     window = options.video is None and bool(os.environ.get("DISPLAY"))
-    episode = Episode(policy, options.seed, not options.stochastic, "human" if window else "rgb_array")
+    mode = "human" if window else "rgb_array"
+    episode = Episode(policy, options.seed, not options.stochastic, mode, options.steps)
     if window:
-        for _ in islice(episode, options.steps and 1 + options.steps):
+        for _ in episode:
             pass
     else:
         video = options.video or Path("play.gif")
-        frames = write_film(episode, video, options.steps)
+        frames = write_film(episode, video)
         print(f"{video}: {frames} frames")
     print(f"return {episode.total:g} in {episode.steps} steps of {policy.env.id}")
 
