@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pgbench.errors import UserError
+from pgbench.options import at_least
 from pgbench.plugins import look_beside, source
 from pgbench.terminal import print_anything
 
@@ -32,8 +33,6 @@ def main(arguments: list[str] | None = None) -> int:
     look_beside(options.config_dir)
     watched = options.watch is not None
     try:
-        if watched and options.watch < 1:
-            raise UserError(f"--watch {options.watch}: write how many seconds to wait between looks, 1 or more")
         if watched:
             watch(options, given)
         else:
@@ -198,7 +197,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--watch",
         nargs="?",
-        type=int,
+        type=at_least(1),
         const=30,
         metavar="SECONDS",
         help="draw again while records grow, looking every SECONDS (default 30); the page reloads itself",

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from pgbench.errors import UserError
+from pgbench.options import at_least
 from pgbench.runs.find import find_runs
 from pgbench.runs.records import (
     CHECKPOINT,
@@ -77,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
         "directories", metavar="DIR", nargs="+", type=Path, help="directories with runs at or below them"
     )
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the compact runs go")
-    parser.add_argument("--rows", type=int, default=ROWS, help=f"rows of each curve (default: {ROWS})")
+    parser.add_argument("--rows", type=at_least(2), default=ROWS, help=f"rows of each curve (default: {ROWS})")
     return parser
 
 
@@ -85,8 +86,6 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command; the exit status is 2 after an error of the user's."""
     options = parser().parse_args(arguments)
     try:
-        if options.rows < 2:
-            raise UserError(f"--rows {options.rows}: write 2 or more, a curve keeps its first and its last row")
         runs = find_runs(options.directories)
         targets = _targets(runs, options.out)
         for run, target in zip(runs, targets, strict=True):

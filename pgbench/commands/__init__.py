@@ -32,18 +32,6 @@ def as_command(main: Callable[[Sequence[str] | None], None]) -> Callable[..., in
     return command
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    """The type of an option that is an integer with a least value."""
-
-    def integer(given: str) -> int:
-        value = int(given)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"got {value}, allowed is at least {least}")
-        return value
-
-    return integer
-
-
 def add_config_dir(parser: argparse.ArgumentParser) -> None:
     """The option by which commands over runs find code of one's own."""
     parser.add_argument(

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pgbench.after.evaluation import run_episodes
-from pgbench.commands import add_config_dir, as_command, at_least, in_parallel
+from pgbench.commands import add_config_dir, as_command, in_parallel
 from pgbench.errors import UserError
+from pgbench.options import at_least
 from pgbench.plugins import look_beside
 from pgbench.policy import Policy
 from pgbench.runs.find import find_runs

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pgbench.after.films import Episode, write_film
 from pgbench.api import load_policy
-from pgbench.commands import add_config_dir, as_command, at_least
+from pgbench.commands import add_config_dir, as_command
+from pgbench.options import at_least
 from pgbench.plugins import look_beside
 from pgbench.runs.records import policy_file
 
