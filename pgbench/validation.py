@@ -129,5 +129,6 @@ def _explain(error: Any, prefix: str = "", own: Sequence[str] = ()) -> str:
     if error["type"] == "missing":
         return f"{key}: missing"
     message = error["msg"].replace("Input should be", "allowed is").replace("greater than or equal to", "at least")
+    message = message.partition(", unable to parse")[0]
     allowed = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
     return f"{key}: got {error['input']!r}, {message}{nearest(str(error['input']), allowed)}"

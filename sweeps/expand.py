@@ -35,6 +35,8 @@ def load(name: str, config_dirs: Sequence[str] = ()) -> dict[str, Any]:
     try:
         loaded = OmegaConf.to_container(OmegaConf.create(path.read_text(encoding="utf-8")), resolve=False)
     except FileNotFoundError:
+        if is_path:
+            raise UserError(f"sweep: no such file {path}") from None
         known = choices("sweep", config_dirs)
         allowed = f"{', '.join(known)} or the path of a YAML file"
         raise UserError(f"sweep: got '{name}', allowed is {allowed}{nearest(name, known)}") from None

@@ -233,7 +233,7 @@ def _refusal(env: Env, error: Exception) -> str:
             if extra in str(error).lower():
                 return f"{extra} is not installed; pip install 'pgbench-rl[{extra}]'"
     unknown = isinstance(error, gym.error.NameNotFound | gym.error.NamespaceNotFound) and ":" not in env.id
-    another = "; one of another package is module:id, such as minigrid:MiniGrid-Empty-5x5-v0" if unknown else ""
+    another = " (one of another package is module:id, such as minigrid:MiniGrid-Empty-5x5-v0)" if unknown else ""
     return _words(error).rstrip(".") + another
 
 

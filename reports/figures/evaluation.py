@@ -35,9 +35,13 @@ def draw(data: Data) -> Drawing | None:
     rows = []
     for panel, env in zip(axes, envs, strict=True):
         shown, _ = style.chosen(evaluated, env)
-        for group in shown:
+        jobs = [group.job for group in shown]
+        at_once = len(set(table[table["job"].isin(jobs)]["env_steps"])) == 1
+        for place, group in enumerate(shown):
+            # What was evaluated at one step alone stands side by side, or one would hide another.
+            shift = 0.04 * data.horizon(env) * (place - (len(shown) - 1) / 2) if at_once else 0.0
             for kind, part in table[table["job"] == group.job].groupby("deterministic"):
-                rows += _curve(panel, group, bool(kind), part, data, shown)
+                rows += _curve(panel, group, bool(kind), part, data, shown, shift)
         _published(panel, env, data)
         style.finish(panel, env, shown)
         style.steps_axis(panel)
@@ -65,7 +69,8 @@ def _published(panel: Axes, env: str, data: Data) -> None:
         )
 
 
-def _curve(panel, group, deterministic, part, data, shown) -> list[dict]:  # type: ignore[no-untyped-def]
+def _curve(panel, group, deterministic, part, data, shown, shift) -> list[dict]:  # type: ignore[no-untyped-def]
+    """Draws a setting's evaluations, `shift` steps to the right of where they were made; gives the numbers drawn."""
     look = style.style(group, data, shown)
     seeds = part.groupby(["env_steps", "seed"])["return"].mean()
     rows = []
@@ -78,11 +83,11 @@ def _curve(panel, group, deterministic, part, data, shown) -> list[dict]:  # typ
             | {"episodes": episodes, "deterministic": int(deterministic), "mean": float(mean(numbers))}
             | {"low": float(ends.low), "high": float(ends.high)}
         )
-        panel.scatter(np.full(len(numbers), steps), numbers, s=8, color=look.color, alpha=0.35, lw=0)
+        panel.scatter(np.full(len(numbers), steps + shift), numbers, s=8, color=look.color, alpha=0.35, lw=0)
         if not np.isnan(ends.low):
-            panel.plot([steps, steps], [ends.low, ends.high], color=look.color, linewidth=1.2)
+            panel.plot([steps + shift] * 2, [ends.low, ends.high], color=look.color, linewidth=1.2)
     panel.plot(
-        [row["env_steps"] for row in rows],
+        [row["env_steps"] + shift for row in rows],
         [row["mean"] for row in rows],
         color=look.color,
         linestyle=look.linestyle,

@@ -105,9 +105,10 @@ def test_nothing_in_a_policy_file_can_execute(small, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not readable"):
         pgbench.load_policy(path)
     assert not (tmp_path / "executed").exists()
-    path.write_bytes(b"")
-    with pytest.raises(UserError, match="not readable"):
-        pgbench.load_policy(path)
+    for other in (b"", b"a recipe"):
+        path.write_bytes(other)
+        with pytest.raises(UserError, match="it is no file that pgbench wrote"):
+            pgbench.load_policy(path)
     path.unlink()
     with pytest.raises(UserError, match="no such policy"):
         pgbench.load_policy(tmp_path)

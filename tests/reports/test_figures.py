@@ -273,6 +273,20 @@ def test_evaluations_are_drawn_apart_with_their_protocol(write: Write, tmp_path:
     assert "by its mode" in drawing.sentence
 
 
+def test_evaluations_at_one_step_stand_side_by_side(write: Write, tmp_path: Path) -> None:
+    """Where settings were evaluated once, at the end, one would hide the other."""
+    rows = "env_steps,episode,return,length,deterministic\n100000,0,7,10,1\n"
+    for algorithm in ("vpg", "trpo"):
+        (write(algorithm, seed=0) / "evaluations.csv").write_text(rows)
+    drawing = evaluation.draw(load_data(tmp_path, evaluations=True))
+    assert drawing is not None
+    (panel,) = drawing.figure.axes
+    places = sorted(float(line.get_xdata()[0]) for line in panel.lines if len(line.get_xdata()) == 1)
+    assert places[0] < 100_000 < places[1]
+    assert sum(places) == pytest.approx(200_000)
+    assert drawing.table["env_steps"].tolist() == [100_000, 100_000]
+
+
 def test_only_evaluations_of_seeds_that_count_are_drawn(write: Write, tmp_path: Path) -> None:
     """A failed run may have been evaluated before; an environment of such alone has no panel."""
     rows = "env_steps,episode,return,length,deterministic\n25000,0,7,10,1\n"

@@ -72,6 +72,7 @@ def starts(directory):
     [
         ([], "sweep: missing, allowed is classic, comparison, figure1"),
         (["sweep=figur1"], "sweep: got 'figur1', allowed is .*; did you mean 'figure1'?"),
+        (["sweep=/no/such.yaml"], "sweep: no such file /no/such.yaml"),
         (["sweep=figure1", "n_job=2"], "n_job: no such key; did you mean 'n_jobs'?"),
         (["sweep=figure1", "n_jobs=0"], "n_jobs: got 0, allowed is at least 1"),
         (["sweep=figure1", "n_jobs=two"], "n_jobs: got 'two', allowed is a valid integer"),
