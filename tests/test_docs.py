@@ -34,15 +34,18 @@ def blocks(path: Path, *languages: str) -> list[tuple[str, str]]:
 
 def steps(pages: list[Path], directory: Path) -> list[str]:
     """What pages say, in order, as command lines. A block of Python is a module; one whose first line names a file is
-    that file, and so is the YAML above a `sweep=NAME.yaml`."""
+    that file, as YAML's may; else YAML above a `sweep=NAME.yaml` is that file."""
     lines: list[str] = []
     for page in pages:
         found = blocks(page, "sh", "python", "yaml")
         for (language, text), (_, below) in zip(found, [*found[1:], ("", "")], strict=False):
-            name = re.match(r"# (\w+\.py)\n", text) if language == "python" else re.search(r"sweep=(\w+\.yaml)", below)
+            name = re.match(r"# ([\w/]+\.(?:py|yaml))\n", text)
+            if language == "yaml" and not name:
+                name = re.search(r"sweep=(\w+\.yaml)", below)
             if language == "sh":
                 lines += [one for one in text.splitlines() if not one.startswith(ELSEWHERE) and one not in lines]
             elif name:
+                (directory / name[1]).parent.mkdir(parents=True, exist_ok=True)
                 (directory / name[1]).write_text(shorter(text))
             elif language == "python":
                 (directory / f"block{len(lines)}.py").write_text(shorter(text))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tests.benchmarks.evaluation import evaluation
 from tests.benchmarks.growth import growth, leak
 from tests.benchmarks.limit import limit
 from tests.benchmarks.measure import QUICK, ROOT, Effort, Row
@@ -20,7 +21,7 @@ from tests.benchmarks.tasks import tasks
 
 PARTS: dict[str, tuple[Callable[[Effort], Iterator[Row]], ...]] = {
     "a": (cartpole,),
-    "b": (halfcheetah,),
+    "b": (halfcheetah, evaluation),
     "c": (sweep,),
     "d": (growth, leak),
     "e": (phases,),

@@ -9,7 +9,7 @@ from tests.benchmarks.__main__ import main
 from tests.benchmarks.figure import draw
 from tests.benchmarks.growth import AXES, BASE
 from tests.benchmarks.losses import losses
-from tests.benchmarks.measure import Row, alternate, compare, rates
+from tests.benchmarks.measure import Contestant, Row, alternate, compare, rates
 from tests.benchmarks.ours import ours
 from tests.benchmarks.phases import ALGORITHMS, PHASES
 from tests.benchmarks.table import markdown, write_csv
@@ -47,6 +47,12 @@ def test_contestants_train_in_turn_and_their_phases_add_up() -> None:
         assert all(turn[phase] > 0 for phase in PHASES), "every phase is found where it is called"
         assert sum(turn[phase] for phase in PHASES) == pytest.approx(turn["seconds"], rel=0.05)
         assert 50 < turn["peak"] < 1000
+
+
+def test_an_evaluation_is_timed_alone() -> None:
+    job = ("algorithm=trpo", "env=pendulum", "seeds=1", "evaluation.episodes=3")
+    (turns,) = alternate({"evaluation": Contestant("evaluation", job, 2)}, times=1).values()
+    assert turns[0]["steps"] == 2 * 3 * 200, "iterations x episodes x Pendulum's steps"
 
 
 def test_a_ratio_is_the_median_over_alternations() -> None:
