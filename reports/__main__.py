@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             draw(options, given)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"reports: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 0 if watched else 130

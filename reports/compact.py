@@ -91,7 +91,7 @@ def main(arguments: Sequence[str]) -> int:
         for run, target in zip(runs, targets, strict=True):
             compact(run, target, options.rows)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"reports: error: {error}", file=sys.stderr)
         return 2
     print(f"{len(runs)} runs in {options.out}")
     return 0

@@ -119,7 +119,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         found, alone = compare(options.a, options.b)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"reports: error: {error}", file=sys.stderr)
         return 2
     _print(found)
     for line in alone[:5]:

@@ -189,7 +189,7 @@ def multirun(overrides: Sequence[str], config_dirs: Sequence[str], flags: Sequen
                     file.write("1")
 
         search = [searchpath(config_dirs)] if config_dirs else []
-        sys.argv[1:] = [*flags, *for_hydra(overrides, config_dirs), *search]
+        sys.argv[:] = ["pgbench", *flags, *for_hydra(overrides, config_dirs), *search]
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(task)()
         return 2 if mistakes.read() else 0
 

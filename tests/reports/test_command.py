@@ -169,7 +169,7 @@ def test_neither_the_import_nor_the_command_imports_torch_or_wandb(write: Write,
 def test_an_error_is_one_line_and_status_2(tmp_path: Path) -> None:
     result = run("-m", "reports", tmp_path)
     assert result.returncode == 2
-    assert result.stderr.startswith(f"error: {tmp_path}: no runs below it")
+    assert result.stderr.startswith(f"reports: error: {tmp_path}: no runs below it")
     assert result.stderr.count("\n") == 1
 
 
