@@ -158,14 +158,12 @@ def plainly(beside: pd.DataFrame) -> str:
 
 
 def settings(data: Data) -> Iterable[str]:
-    """The settings' files, and the one that most are built on, in full."""
-    names = list(dict.fromkeys(group.hyperparameters for group in data.groups))
-    links = ", ".join(f"`{name}`" for name in names)
-    yield f"Settings, in `conf/hyperparameters/`: {links}."
-    for name in names[:1]:
+    """The files of the settings, each with what it changes of the one that it is built on."""
+    yield "Settings, in `conf/hyperparameters/`:\n"
+    for name in sorted({group.hyperparameters for group in data.groups}):
         values = yaml.safe_load((CONF / "hyperparameters" / f"{name}.yaml").read_text(encoding="utf-8"))
         changed = ", ".join(f"{key} {value}" for key, value in values.items() if key not in ("defaults", "name"))
-        yield f"`{name}`: {changed}."
+        yield f"- `{name}`" + (f": `{values['defaults'][0]}` with {changed}" if "defaults" in values else "")
 
 
 def machine(data: Data) -> str:
