@@ -34,7 +34,8 @@ def conjugate_gradient(
 ) -> tuple[Tensor, Tensor]:
     """x [P] with A x = b for positive definite A, given v -> A v; and ||b - A x|| / ||b||.
 
-    Stops when the squared residual falls to `tolerance` times that of b. Source: Hestenes and Stiefel 1952.
+    Stops when the squared residual falls to `tolerance` times that of b, or p.Ap to zero: a gradient of 1e-23, which a
+    policy without any doubt has, is no longer a direction in float32. Source: Hestenes and Stiefel 1952.
     """
     x = torch.zeros_like(b)
     r = p = b
@@ -43,7 +44,10 @@ def conjugate_gradient(
         if not rr > tolerance * start:
             break
         ap = product(p)
-        alpha = rr / dot(p, ap)
+        curvature = dot(p, ap)
+        if curvature <= 0:
+            break
+        alpha = rr / curvature
         x = torch.addcmul(x, alpha, p)
         r = torch.addcmul(r, alpha, ap, value=-1)
         rr_next = dot(r, r)

@@ -205,6 +205,13 @@ MUTATIONS = (
         "if False:",
         "natural_gradient",
     ),
+    Mutation(
+        "conjugate gradient goes on where products underflow",
+        NATURAL,
+        "if curvature <= 0:",
+        "if False:",
+        "natural_gradient",
+    ),
     Mutation("delta for 2 delta", NATURAL, "(2 * delta / gx)", "(delta / gx)", "natural_gradient"),
     Mutation(
         "no square root in the step",

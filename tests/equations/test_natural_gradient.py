@@ -78,6 +78,15 @@ def test_conjugate_gradient_stops_where_the_residual_is_small_enough(system: Sys
     assert residual == 0
 
 
+@pytest.mark.parametrize("size", [1e-22, 1e-23, 1e-30])
+def test_conjugate_gradient_ends_where_float32_ends(size: float) -> None:
+    """A policy without any doubt has a gradient whose products underflow: no step, instead of 0 / 0."""
+    x, residual = conjugate_gradient(lambda v: 1e-3 * v, torch.full((3,), size), 10)
+    assert torch.isfinite(x).all()
+    assert torch.isfinite(residual)
+    assert (natural_step(x, torch.full((3,), size), 0.01) == 0).all()
+
+
 @given(systems(), st.floats(1e-4, 1.0), st.integers(0, 2**32 - 1))
 def test_natural_step_solves_the_quadratic_problem(system: System, delta: float, seed: int) -> None:
     """max g.d subject to 1/2 d.F d <= delta. KKT: the constraint is active, g = mu F d with mu >= 0; and no other
