@@ -150,7 +150,10 @@ def _update_of(choice: str, config_dirs: Sequence[str]) -> Any:
     for directory in config_dirs:
         path = Path(directory) / "algorithm" / f"{choice}.yaml"
         if path.exists():
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            try:
+                content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            except (yaml.YAMLError, UnicodeDecodeError) as error:
+                raise UserError(f"--config-dir: cannot read {path}: {' '.join(str(error).split())}") from None
             return content.get("update") if isinstance(content, Mapping) else None
     return None
 
@@ -204,7 +207,7 @@ def compose_plain(overrides: Sequence[str] = (), config_dirs: Sequence[str] = ()
         with _our_own_hydra(), initialize_config_dir(str(CONF), version_base="1.3"):
             text = [*for_hydra(overrides, config_dirs), *search]
             composed = OmegaConf.to_container(hydra_compose("config", text), resolve=False)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         raise UserError(" ".join(str(error).split())) from None
     assert isinstance(composed, dict)
     return {str(key): value for key, value in composed.items()}

@@ -24,9 +24,10 @@ def load_tensors(path: Path, version: int, remedy: str) -> dict[str, Any]:
         content = torch.load(path, weights_only=True)
         found = content.pop("format")
     except Exception as error:
-        text = str(error).partition("\n")[0]
-        # Of what is no such file at all, torch's unpickler says whatever it stumbled over.
-        reason = text if isinstance(error, OSError | RuntimeError) else "it is no file that pgbench wrote"
+        # Of a damaged file torch says whatever it stumbled over.
+        reason = "damaged, or not written by pgbench"
+        if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
+            reason = str(error.strerror)
         raise UserError(f"{path}: not readable ({reason}); {remedy}") from None
     if found != version:
         raise UserError(f"{path}: written by another version of pgbench (format {found}, here {version}); {remedy}")

@@ -85,6 +85,11 @@ def validate(values: Mapping[str, Any]) -> Config:
             "hyperparameters.n_steps: a batch of one step cannot be standardised; set more n_envs or n_steps, or "
             "algorithm.standardize=false"
         )
+    own = vars(hp).get("own")
+    known = [*Hyperparameters.__dataclass_fields__, *(vars(own) if own is not None else ())]
+    for name in algorithm.reads:
+        if name not in known:
+            raise UserError(f"algorithm.reads: no hyperparameter is called '{name}'{nearest(name, known)}")
     for wrapper in config.env.wrappers:
         if not re.fullmatch(SPEC, str(wrapper.get("wrapper"))):
             raise UserError(f"env.wrappers: got {wrapper!r}, write {{wrapper: module:name, keyword: value, ...}}")
@@ -129,6 +134,6 @@ def _explain(error: Any, prefix: str = "", own: Sequence[str] = ()) -> str:
     if error["type"] == "missing":
         return f"{key}: missing"
     message = error["msg"].replace("Input should be", "allowed is").replace("greater than or equal to", "at least")
-    message = message.partition(", unable to parse")[0]
+    message = message.partition(", unable to ")[0].replace("valid tuple", "list")
     allowed = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
     return f"{key}: got {error['input']!r}, {message}{nearest(str(error['input']), allowed)}"

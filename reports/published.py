@@ -22,7 +22,7 @@ MUJOCO = (
 )
 """Tasks whose numbers are laid over another version of the same task, which they then name: the returns of HalfCheetah
 and Swimmer are the same in all; v5 differs in a step's reward (Hopper, Reacher, the pendulums) or in the physics
-(Walker2d's feet have more friction), Ant and Humanoid in both."""
+(Walker2d's right foot has more friction), Ant and Humanoid in both."""
 
 
 class Published(NamedTuple):

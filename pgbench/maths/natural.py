@@ -34,8 +34,9 @@ def conjugate_gradient(
 ) -> tuple[Tensor, Tensor]:
     """x [P] with A x = b for positive definite A, given v -> A v; and ||b - A x|| / ||b||.
 
-    Stops when the squared residual falls to `tolerance` times that of b, or p.Ap to zero: a gradient of 1e-23, which a
-    policy without any doubt has, is no longer a direction in float32. Source: Hestenes and Stiefel 1952.
+    Stops when the squared residual falls to `tolerance` times that of b, or p.Ap below the smallest normal number: of a
+    gradient of 1e-20, as a policy without any doubt has it, float32 leaves no direction. Source: Hestenes and Stiefel
+    1952.
     """
     x = torch.zeros_like(b)
     r = p = b
@@ -45,7 +46,7 @@ def conjugate_gradient(
             break
         ap = product(p)
         curvature = dot(p, ap)
-        if curvature <= 0:
+        if curvature < torch.finfo(b.dtype).tiny and curvature.isfinite():
             break
         alpha = rr / curvature
         x = torch.addcmul(x, alpha, p)
@@ -59,10 +60,11 @@ def conjugate_gradient(
 def natural_step(x: Tensor, g: Tensor, delta: float) -> Tensor:
     """sqrt(2 delta / g.x) x with x = F^-1 g (slides, Algorithm 2, line 7): the step of KL delta to second order.
 
-    [P] -> [P]; zero where g.x is not positive.
+    [P] -> [P]; zero where g.x is not positive, or so small that no number is the step's length.
     """
     gx = dot(g, x)
-    return (2 * delta / gx).sqrt() * x if gx > 0 else torch.zeros_like(x)
+    scale = (2 * delta / gx).sqrt()
+    return scale * x if gx > 0 and scale.isfinite() else torch.zeros_like(x)
 
 
 def line_search(

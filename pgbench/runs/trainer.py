@@ -105,7 +105,13 @@ class Trainer:
             batches = collector.collect(network, learners[0].distribution, live[group])
             for row, (rollout, episodes) in batches.items():  # one by one: a batch then stays in cache
                 s = group.start + row
-                learner, metrics = self.update(self.learners[s], rollout, self.config.at(begun[row]))
+                given = self.update(self.learners[s], rollout, self.config.at(begun[row]))
+                if not (isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], Learner)):
+                    raise UserError(
+                        f"algorithm.update: '{self.config.algorithm.update}' gives {type(given).__name__}, it must "
+                        "give a tuple (learner, metrics)"
+                    )
+                learner, metrics = given
                 if learner.theta.shape != self.learners[s].theta.shape:
                     raise UserError(
                         f"algorithm.update: '{self.config.algorithm.update}' gives a theta of shape "

@@ -14,8 +14,8 @@ from reports.published import EVALUATED
 from reports.statistics import Interval, mean
 
 NOTE = (
-    "Mark: mean over seeds of a seed's mean evaluation return of the policy at that step; bar: its 95% interval "
-    "(Student's t over seeds); faint: each seed. Filled: the policy draws its actions; white: it acts by its mode. "
+    "Mark: mean over seeds of a seed's mean evaluation return of the policy at that step (where there is one "
+    "evaluation alone, settings stand side by side); bar: its 95% interval (Student's t over seeds); faint: each seed. Filled: the policy draws its actions; white: it acts by its mode. "
     "Published marks: evaluations too, in the protocol of the table."
 )
 
@@ -36,13 +36,14 @@ def draw(data: Data) -> Drawing | None:
     for panel, env in zip(axes, envs, strict=True):
         shown, _ = style.chosen(evaluated, env)
         jobs = [group.job for group in shown]
-        at_once = len(set(table[table["job"].isin(jobs)]["env_steps"])) == 1
+        mine = table[table["job"].isin(jobs)].groupby(["job", "seed", "deterministic"], observed=True)
+        # What was evaluated once alone stands side by side, or one would hide another.
+        apart = 0.04 * data.horizon(env) if mine["env_steps"].nunique().max() == 1 else 0.0
         for place, group in enumerate(shown):
-            # What was evaluated at one step alone stands side by side, or one would hide another.
-            shift = 0.04 * data.horizon(env) * (place - (len(shown) - 1) / 2) if at_once else 0.0
+            shift = apart * (place - (len(shown) - 1) / 2)
             for kind, part in table[table["job"] == group.job].groupby("deterministic"):
                 rows += _curve(panel, group, bool(kind), part, data, shown, shift)
-        _published(panel, env, data)
+        _published(panel, env, data, past=apart * (len(shown) - 1) / 2)
         style.finish(panel, env, shown)
         style.steps_axis(panel)
         panel.set_ylabel("evaluation return")
@@ -51,8 +52,16 @@ def draw(data: Data) -> Drawing | None:
     return Drawing(figure, "\n".join(_sentence(env, found) for env in envs), f"{NOTE} {data.limits}".strip(), found)
 
 
-def _published(panel: Axes, env: str, data: Data) -> None:
-    """A mark a source, beside each other and past the end of ours, so that none hides another."""
+def _occasions(part: pd.DataFrame) -> pd.Series:
+    """Which evaluation of its seed each episode is of: the first, the second, ..., since batches of whole episodes end
+    at other steps in each seed; the steps themselves where seeds have different numbers of evaluations."""
+    numbers = part.groupby("seed", observed=True)["env_steps"].rank(method="dense")
+    lasts = set(numbers.groupby(part["seed"], observed=True).max())
+    return numbers if len(lasts) == 1 else part["env_steps"]
+
+
+def _published(panel: Axes, env: str, data: Data, past: float) -> None:
+    """A mark a source, beside each other and `past` the end of ours, so that none hides another."""
     rows = [row for row in data.published if row.env == env and row.protocol in EVALUATED]
     rows = [row for row in rows if row.env_steps <= 1.1 * data.horizon(env)]
     names = list(dict.fromkeys(row.source.partition(",")[0] for row in rows))
@@ -60,7 +69,7 @@ def _published(panel: Axes, env: str, data: Data) -> None:
         look, name = style.of_algorithm(row.algorithm, data), row.source.partition(",")[0]
         style.published_mark(
             panel,
-            row.env_steps + (0.02 + 0.025 * place) * data.horizon(env),
+            row.env_steps + past + (0.02 + 0.025 * place) * data.horizon(env),
             row.mean,
             yerr=row.spread,
             fmt="sD^v"[names.index(name) % 4],
@@ -72,12 +81,11 @@ def _published(panel: Axes, env: str, data: Data) -> None:
 def _curve(panel, group, deterministic, part, data, shown, shift) -> list[dict]:  # type: ignore[no-untyped-def]
     """Draws a setting's evaluations, `shift` steps to the right of where they were made; gives the numbers drawn."""
     look = style.style(group, data, shown)
-    seeds = part.groupby(["env_steps", "seed"])["return"].mean()
     rows = []
-    for steps, values in seeds.groupby("env_steps"):
-        numbers = values.to_numpy(float)
-        ends = group.interval(numbers)
-        episodes = int((part["env_steps"] == steps).sum())
+    for _, occasion in part.groupby(_occasions(part)):
+        seeds = occasion.groupby("seed", observed=True)
+        numbers, steps = seeds["return"].mean().to_numpy(float), round(seeds["env_steps"].first().mean())
+        ends, episodes = group.interval(numbers), len(occasion)
         rows.append(
             {"env": group.env, "label": group.label, "job": group.job, "env_steps": steps, "n": len(numbers)}
             | {"episodes": episodes, "deterministic": int(deterministic), "mean": float(mean(numbers))}

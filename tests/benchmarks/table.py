@@ -10,7 +10,7 @@ from tests.benchmarks.measure import Effort, Row
 
 TITLES = {
     "a": "CartPole-v1: each algorithm against its peers",
-    "b": "HalfCheetah-v5: TRPO against its peer and the bare environment",
+    "b": "HalfCheetah-v5: TRPO against its peer and the bare environment; evaluations on the way",
     "c": "A sweep on all cores, from command to finished records",
     "d": "TRPO on CartPole-v1: rate and peak memory against 10 seeds, 16 environments, 128 steps, width 64",
     "e": "Where the time of an iteration goes, 10 seeds on CartPole-v1",

@@ -208,7 +208,7 @@ MUTATIONS = (
     Mutation(
         "conjugate gradient goes on where products underflow",
         NATURAL,
-        "if curvature <= 0:",
+        "if curvature < torch.finfo(b.dtype).tiny and curvature.isfinite():",
         "if False:",
         "natural_gradient",
     ),
@@ -216,8 +216,8 @@ MUTATIONS = (
     Mutation(
         "no square root in the step",
         NATURAL,
-        "(2 * delta / gx).sqrt() * x",
-        "(2 * delta / gx) * x",
+        "(2 * delta / gx).sqrt()",
+        "(2 * delta / gx)",
         "natural_gradient",
     ),
     Mutation("accept without the KL test", NATURAL, " and kl <= delta", "", "trust_region"),

@@ -78,13 +78,23 @@ def test_conjugate_gradient_stops_where_the_residual_is_small_enough(system: Sys
     assert residual == 0
 
 
-@pytest.mark.parametrize("size", [1e-22, 1e-23, 1e-30])
-def test_conjugate_gradient_ends_where_float32_ends(size: float) -> None:
-    """A policy without any doubt has a gradient whose products underflow: no step, instead of 0 / 0."""
-    x, residual = conjugate_gradient(lambda v: 1e-3 * v, torch.full((3,), size), 10)
-    assert torch.isfinite(x).all()
+@pytest.mark.parametrize("damping", [1e-3, 0.1, 1.0, 100.0])
+@pytest.mark.parametrize("exponent", range(-24, -15))
+def test_conjugate_gradient_ends_where_float32_ends(exponent: int, damping: float) -> None:
+    """A policy without any doubt has a gradient whose products underflow: a step of KL delta or none, instead of
+    0 / 0, infinity, or one of another length."""
+    g, delta = torch.full((3,), 10.0**exponent), 0.01
+    x, residual = conjugate_gradient(lambda v: damping * v, g, 10)
     assert torch.isfinite(residual)
-    assert (natural_step(x, torch.full((3,), size), 0.01) == 0).all()
+    step = natural_step(x, g, delta)
+    if (step != 0).any():
+        torch.testing.assert_close(0.5 * damping * dot(step, step), torch.tensor(delta), rtol=1e-3, atol=0)
+
+
+def test_conjugate_gradient_lets_what_is_not_finite_be_seen() -> None:
+    for wrong in (float("nan"), float("inf"), -float("inf")):
+        _, residual = conjugate_gradient(lambda v, wrong=wrong: v * wrong, torch.ones(3), 10)  # type: ignore[misc]
+        assert not torch.isfinite(residual)
 
 
 @given(systems(), st.floats(1e-4, 1.0), st.integers(0, 2**32 - 1))

@@ -120,3 +120,12 @@ def misspelt(learner, rollout, config):
 
 
 not_a_module = dict
+
+
+def forgetful(learner, rollout, config):
+    """Gives nothing back."""
+
+
+def silent(learner, rollout, config):
+    """Gives no metrics."""
+    return learner

@@ -113,6 +113,19 @@ def test_a_metric_may_be_a_number_of_numpys(tmp_path: Path) -> None:
     assert (load_runs(run)["objective"] == 0.5).all()
 
 
+@pytest.mark.parametrize(("name", "kind"), [("forgetful", "NoneType"), ("silent", "Learner")])
+def test_what_an_update_must_give_is_told(tmp_path: Path, name: str, kind: str) -> None:
+    with pytest.raises(UserError, match=rf"'own:{name}' gives {kind}, it must give a tuple \(learner, metrics\)"):
+        pgbench.train(own(tmp_path, "algorithm=own", f"algorithm.update=own:{name}"))
+
+
+def test_a_config_of_ones_own_that_is_no_yaml_is_told(tmp_path: Path) -> None:
+    (tmp_path / "algorithm").mkdir()
+    (tmp_path / "algorithm" / "broken.yaml").write_text("name: broken\nstandardize true\ncollect: steps\n")
+    with pytest.raises(UserError, match=r"--config-dir: cannot read .*broken\.yaml: .*line 3"):
+        compose(["algorithm=broken"], [str(tmp_path)])
+
+
 def test_a_theta_of_another_shape_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"gives a theta of shape \(1,\), it was given"):
         pgbench.train(own(tmp_path, "algorithm=own", "algorithm.update=own:misshapen"))
@@ -143,6 +156,7 @@ def test_a_theta_of_another_shape_is_an_error(tmp_path: Path) -> None:
         ("env.wrappers=[{wrapper: own:Breaks}]", "env.wrappers: own:Breaks around 'CartPole-v1' fails in its first"),
         ("env.wrappers=[{wrapper: own:not_a_module}]", "env.wrappers: "),
         ("algorithm.update=own:greedy", "hyperparameters.delta is read but not declared: add it to algorithm.reads"),
+        ("algorithm.reads=[learning_rate,lr]", "algorithm.reads: no hyperparameter is called 'lr'"),
         ("algorithm.update=own:misspelt", "no hyperparameter is called 'rat'; did you mean 'rate'"),
         ("algorithm.update=untyped:update", "untyped.Hyperparameters.clip has no type.* write `clip: float = "),
     ],

@@ -278,6 +278,7 @@ def test_evaluations_at_one_step_stand_side_by_side(write: Write, tmp_path: Path
     rows = "env_steps,episode,return,length,deterministic\n100000,0,7,10,1\n"
     for algorithm in ("vpg", "trpo"):
         (write(algorithm, seed=0) / "evaluations.csv").write_text(rows)
+        (write(algorithm, seed=1) / "evaluations.csv").write_text(rows)
     drawing = evaluation.draw(load_data(tmp_path, evaluations=True))
     assert drawing is not None
     (panel,) = drawing.figure.axes
@@ -285,6 +286,21 @@ def test_evaluations_at_one_step_stand_side_by_side(write: Write, tmp_path: Path
     assert places[0] < 100_000 < places[1]
     assert sum(places) == pytest.approx(200_000)
     assert drawing.table["env_steps"].tolist() == [100_000, 100_000]
+
+
+def test_an_evaluation_is_one_point_where_seeds_end_at_other_steps(write: Write, tmp_path: Path) -> None:
+    """As batches of whole episodes do; where a seed was evaluated more often than another, steps stay as they are."""
+    head = "env_steps,episode,return,length,deterministic\n"
+    for seed, steps in enumerate(((50_010, 100_100), (50_050, 100_300))):
+        lines = [f"{step},0,{step // 1000},10,1\n" for step in steps]
+        (write("reinforce", seed=seed) / "evaluations.csv").write_text(head + "".join(lines))
+    drawing = evaluation.draw(load_data(tmp_path, evaluations=True))
+    assert drawing is not None
+    assert drawing.table[["env_steps", "n", "mean"]].to_numpy().tolist() == [[50_030, 2, 50], [100_200, 2, 100]]
+    (write("reinforce", seed=2) / "evaluations.csv").write_text(head + "100100,0,100,10,1\n")
+    drawing = evaluation.draw(load_data(tmp_path, evaluations=True))
+    assert drawing is not None
+    assert drawing.table["n"].tolist() == [1, 1, 2, 1]
 
 
 def test_only_evaluations_of_seeds_that_count_are_drawn(write: Write, tmp_path: Path) -> None:
