@@ -15,8 +15,9 @@ from reports.statistics import Interval, mean
 
 NOTE = (
     "Mark: mean over seeds of a seed's mean evaluation return of the policy at that step (where there is one "
-    "evaluation alone, settings stand side by side); bar: its 95% interval (Student's t over seeds); faint: each seed. Filled: the policy draws its actions; white: it acts by its mode. "
-    "Published marks: evaluations too, in the protocol of the table."
+    "evaluation alone, settings stand side by side); bar: its 95% interval (Student's t over seeds); faint: each seed. "
+    "Filled: the policy draws its actions; white: it acts by its mode. Published marks: evaluations too, in the "
+    "protocol of the table."
 )
 
 
