@@ -23,9 +23,9 @@ HERE = Path(__file__).resolve().parent
 STUDIES = {
     "mujoco": (
         "MuJoCo, 1M environment steps",
-        "`python -m sweeps sweep=mujoco`. The first figure lays published training returns over ours, the "
-        "one below the tables published evaluations over our evaluations; a mark says on which version of the task it "
-        "was measured.",
+        "`python -m sweeps sweep=mujoco`, with `algorithm=reinforce,vpg seeds=3` for those two. The first figure lays "
+        "published training returns over ours, the one below the tables published evaluations over our evaluations; a "
+        "mark says on which version of the task it was measured.",
     ),
     "classic": ("Classic control, 200,000 environment steps", "`python -m sweeps sweep=classic`."),
     "box2d": ("LunarLander-v3, 1M environment steps", "`python -m sweeps sweep=lunarlander algorithm=trpo seeds=3`."),
@@ -51,7 +51,7 @@ numbers, TRPO's line search never shortened a step (with `cg_damping=0.1` the KL
 the same algorithm. Settings of four tasks were chosen again, on tuning seeds, after first runs of TRPO on seeds shown
 here: Swimmer's after 211, HalfCheetah's after 4,115, Hopper's after 2,395, InvertedDoublePendulum's twice, after 7,187
 and 7,070. Most was tried with TRPO, and NPG shares its settings; step sizes of REINFORCE and VPG were tried on
-HalfCheetah and Hopper alone, so that elsewhere these two may do better than here.
+HalfCheetah, and on Hopper before its horizon was chosen, so that elsewhere these two may do better than here.
 """
 
 
