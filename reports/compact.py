@@ -36,12 +36,18 @@ OWN = ("pid", "host", "files")
 
 
 def compact(run: Path, out: Path, rows: int = ROWS) -> None:
-    """Copies a run to `out`, its curves at `rows` iterations evenly chosen, the first and the last among them, numbers
-    to six significant digits. Raises UserError where a table of the run is damaged."""
+    """Copies a run to `out`, its curves at `rows` iterations evenly chosen, the first and the last among them, and at
+    the last within total_steps, which gives the final return; numbers to six significant digits. Raises UserError where
+    a table of the run is damaged."""
     [(table, problems)] = read_tables([run])
     if problems:
         raise UserError(problems[0])
-    chosen = np.unique(np.linspace(0, len(table) - 1, rows).round().astype(int)) if len(table) else np.zeros(0, int)
+    status = read_status(run)
+    chosen = np.zeros(0, int)
+    if len(table):
+        evenly = np.linspace(0, len(table) - 1, rows).round().astype(int)
+        within = np.flatnonzero(table["env_steps"] <= status.get("total_steps", np.inf))[-1:]
+        chosen = np.union1d(evenly, within)
     frame = pd.DataFrame({name: table[name][chosen] for name in table.columns})
     frame["iteration"] = frame["iteration"].astype(int)
     frame["env_steps"] = frame["env_steps"].astype(int)
@@ -52,8 +58,8 @@ def compact(run: Path, out: Path, rows: int = ROWS) -> None:
     for name in (CONFIG, PROVENANCE, EVALUATIONS_FILE):
         if (run / name).exists():
             (out / name).write_bytes((run / name).read_bytes())
-    status = {key: value for key, value in read_status(run).items() if key not in OWN}
-    (out / STATUS).write_text(json.dumps(status), encoding="utf-8")
+    kept = {key: value for key, value in status.items() if key not in OWN}
+    (out / STATUS).write_text(json.dumps(kept), encoding="utf-8")
 
 
 def _targets(runs: Sequence[Path], out: Path) -> list[Path]:

@@ -8,6 +8,7 @@ import pytest
 from pgbench.runs.records import EPISODES_FILE, EVALUATIONS_FILE, METRICS_FILE
 from reports import load_evaluations, load_runs
 from reports.__main__ import main
+from reports.data import load_data
 
 
 def test_compact_runs_are_read_like_the_runs_they_are_of(write, tmp_path: Path, capsys) -> None:
@@ -25,6 +26,17 @@ def test_compact_runs_are_read_like_the_runs_they_are_of(write, tmp_path: Path, 
         assert list(small[name]) == list(kept[name])
     assert list(load_evaluations(tmp_path / "small")["return"]) == [500]
     assert not (tmp_path / "small" / run.parent.name / run.name / EPISODES_FILE).exists()
+
+
+def test_a_final_return_stays_what_it_was(write, tmp_path: Path) -> None:
+    """A run ends within an iteration after total_steps, and its final return is of the one before."""
+    returns = np.linspace(20, 480, 60).tolist()
+    for seed, total in ((0, 59_500), (1, 60_000)):
+        write(seed=seed, returns=returns, steps=1000, total_steps=total, root=tmp_path / f"runs{seed}")
+        main(["compact", str(tmp_path / f"runs{seed}"), "--out", str(tmp_path / f"small{seed}"), "--rows", "7"])
+        (whole,), (small,) = (load_data([tmp_path / f"{name}{seed}"]).groups for name in ("runs", "small"))
+        assert whole.final == pytest.approx(returns[-2 + seed])
+        assert small.final == pytest.approx(whole.final, rel=1e-5)
 
 
 def test_no_run_is_written_over(write, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
