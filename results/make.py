@@ -49,7 +49,7 @@ seeds it is wide and rests on their being spread like a normal distribution.
 **What to know.** MuJoCo: five seeds of TRPO and NPG, three of VPG and REINFORCE. Where NPG and TRPO have the same
 numbers, TRPO's line search never shortened a step (with `cg_damping=0.1` the KL stays below delta), so that they are
 the same algorithm. Settings of four tasks were chosen again, on tuning seeds, after first runs of TRPO on seeds shown
-here: Swimmer's after 211, HalfCheetah's after 4,115, Hopper's after 2,395, InvertedDoublePendulum's twice, after 7,187
+here: Swimmer's after 211, HalfCheetah's after 4,111, Hopper's after 2,401, InvertedDoublePendulum's twice, after 7,187
 and 7,070. Most was tried with TRPO, and NPG shares its settings; step sizes of REINFORCE and VPG were tried on
 HalfCheetah, and on Hopper before its horizon was chosen, so that elsewhere these two may do better than here.
 """

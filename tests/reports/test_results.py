@@ -1,6 +1,7 @@
 """RESULTS.md says what the compact records in results/ say."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -26,3 +27,14 @@ def test_the_tables_are_of_the_records(study: str) -> None:
         assert tables.markdown(pd.DataFrame([make.row(group, data) for group in data.of(env)])) in page
     beside = pd.DataFrame(list(make.compared(data)))
     assert not len(beside) or tables.markdown(beside) in page
+
+
+def test_the_first_page_says_the_same() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    said = {env: number for number, env in re.findall(r"([\d,]+) on (\w+-v\d)", text)}
+    data = load_data([ROOT / "results" / "mujoco"])
+    assert len(said) == 3
+    for env, number in said.items():
+        (trpo,) = (group for group in data.of(env) if group.algorithm == "trpo")
+        assert f"{trpo.final.mean():,.0f}" == number
+        assert trpo.n == 5
