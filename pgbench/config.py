@@ -186,8 +186,12 @@ class Hyperparameters:
             return getattr(own, name)
         if name in Hyperparameters.__dataclass_fields__:
             raise NotDeclared(f"hyperparameters.{name} is read but not declared: add it to algorithm.reads")
-        known = [*Hyperparameters.__dataclass_fields__, *(vars(own) if own is not None else ())]
-        raise NotDeclared(f"no hyperparameter is called '{name}'{nearest(name, known)}")
+        raise NotDeclared(f"no hyperparameter is called '{name}'{nearest(name, self.names())}")
+
+    def names(self) -> list[str]:
+        """Every hyperparameter's name, an algorithm's own included."""
+        own = vars(self).get("own")
+        return [*Hyperparameters.__dataclass_fields__, *(vars(own) if own is not None else ())]
 
 
 for _name in Hyperparameters.__dataclass_fields__.keys() & vars(Hyperparameters).keys():

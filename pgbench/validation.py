@@ -85,11 +85,9 @@ def validate(values: Mapping[str, Any]) -> Config:
             "hyperparameters.n_steps: a batch of one step cannot be standardised; set more n_envs or n_steps, or "
             "algorithm.standardize=false"
         )
-    own = vars(hp).get("own")
-    known = [*Hyperparameters.__dataclass_fields__, *(vars(own) if own is not None else ())]
     for name in algorithm.reads:
-        if name not in known:
-            raise UserError(f"algorithm.reads: no hyperparameter is called '{name}'{nearest(name, known)}")
+        if name not in hp.names():
+            raise UserError(f"algorithm.reads: no hyperparameter is called '{name}'{nearest(name, hp.names())}")
     for wrapper in config.env.wrappers:
         if not re.fullmatch(SPEC, str(wrapper.get("wrapper"))):
             raise UserError(f"env.wrappers: got {wrapper!r}, write {{wrapper: module:name, keyword: value, ...}}")

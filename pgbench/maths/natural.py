@@ -63,8 +63,8 @@ def natural_step(x: Tensor, g: Tensor, delta: float) -> Tensor:
     [P] -> [P]; zero where g.x is not positive, or so small that no number is the step's length.
     """
     gx = dot(g, x)
-    scale = (2 * delta / gx).sqrt()
-    return scale * x if gx > 0 and scale.isfinite() else torch.zeros_like(x)
+    scale = (2 * delta / gx).sqrt()  # not finite in each of these cases
+    return scale * x if scale.isfinite() else torch.zeros_like(x)
 
 
 def line_search(

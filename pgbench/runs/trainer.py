@@ -12,6 +12,7 @@ from pgbench.experience.accounts import Account, Episode
 from pgbench.experience.collector import Collector
 from pgbench.experience.environments import stepped_together
 from pgbench.experience.making import check_env
+from pgbench.experience.rollout import Rollout
 from pgbench.learning.learner import Learner, initial_learner
 from pgbench.learning.surrogate import Metrics
 from pgbench.policy import Policy
@@ -105,18 +106,7 @@ class Trainer:
             batches = collector.collect(network, learners[0].distribution, live[group])
             for row, (rollout, episodes) in batches.items():  # one by one: a batch then stays in cache
                 s = group.start + row
-                given = self.update(self.learners[s], rollout, self.config.at(begun[row]))
-                if not (isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], Learner)):
-                    raise UserError(
-                        f"algorithm.update: '{self.config.algorithm.update}' gives {type(given).__name__}, it must "
-                        "give a tuple (learner, metrics)"
-                    )
-                learner, metrics = given
-                if learner.theta.shape != self.learners[s].theta.shape:
-                    raise UserError(
-                        f"algorithm.update: '{self.config.algorithm.update}' gives a theta of shape "
-                        f"{tuple(learner.theta.shape)}, it was given {tuple(self.learners[s].theta.shape)}"
-                    )
+                learner, metrics = self._updated(self.learners[s], rollout, self.config.at(begun[row]))
                 self.iterations[s] += 1
                 row_of = self._row(s, metrics)
                 found[s] = row_of, episodes
@@ -124,6 +114,17 @@ class Trainer:
                 if not self.diverged[s]:
                     self.learners[s] = learner
         return found
+
+    def _updated(self, learner: Learner, rollout: Rollout, config: Config) -> tuple[Learner, Metrics]:
+        """What the update gives. Raises UserError where that is something else than a learner and metrics."""
+        given = self.update(learner, rollout, config)
+        name = f"algorithm.update: '{config.algorithm.update}'"
+        if not (isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], Learner)):
+            raise UserError(f"{name} gives {type(given).__name__}, it must give a tuple (learner, metrics)")
+        shape, was = tuple(given[0].theta.shape), tuple(learner.theta.shape)
+        if shape != was:
+            raise UserError(f"{name} gives a theta of shape {shape}, it was given {was}")
+        return given
 
     def _row(self, s: int, metrics: Metrics) -> Row:
         account = self.account(s)

@@ -62,7 +62,8 @@ def _occasions(part: pd.DataFrame) -> pd.Series:
 
 
 def _published(panel: Axes, env: str, data: Data, past: float) -> None:
-    """A mark a source, beside each other and `past` the end of ours, so that none hides another."""
+    """A mark a source, beside each other and to the right of ours, which reach `past` steps beyond the end, so that
+    none hides another."""
     rows = [row for row in data.published if row.env == env and row.protocol in EVALUATED]
     rows = [row for row in rows if row.env_steps <= 1.1 * data.horizon(env)]
     names = list(dict.fromkeys(row.source.partition(",")[0] for row in rows))

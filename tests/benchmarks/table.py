@@ -35,7 +35,8 @@ def conditions(effort: Effort) -> str:
         "Every figure is a ratio of what ran in turn in the same minutes: the median of "
         f"{effort.alternations} alternations, with the extremes in brackets, then the two medians themselves. All "
         "parts but c and f on one core with one thread; the work (`hyperparameters=equal_work`): 16 environments x 128 "
-        "steps, 64-64 tanh actor and critic, 10 CG iterations, 10 full-batch critic steps."
+        "steps, 64-64 tanh actor and critic, 10 CG iterations, 10 full-batch critic steps; "
+        "evaluations are measured with the settings of their task."
     )
 
 

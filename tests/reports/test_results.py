@@ -7,8 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pgbench.composition import compose
 from reports import tables
 from reports.data import load_data
+from sweeps.expand import expand, load
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,3 +40,14 @@ def test_the_first_page_says_the_same() -> None:
         (trpo,) = (group for group in data.of(env) if group.algorithm == "trpo")
         assert f"{trpo.final.mean():,.0f}" == number
         assert trpo.n == 5
+
+
+@pytest.mark.parametrize(("study", "sweep"), [("mujoco", "mujoco"), ("classic", "classic"), ("box2d", "lunarlander")])
+def test_the_records_are_of_the_settings_as_they_are(study: str, sweep: str) -> None:
+    """A job is named by what decides its records, so settings that were changed since are found here."""
+    jobs = expand(load(sweep))
+    now = {compose([f"{key}={value}" for key, value in job.items()]).job_name for job in jobs}
+    kept = {path.name for path in (ROOT / "results" / study).iterdir()}
+    assert kept
+    assert kept <= now
+    assert kept == now or study == "box2d"  # TRPO alone
