@@ -16,7 +16,7 @@ MOST, ENVS, OWN = 9, 3, 3
 NOTE = (
     "Line and band: mean over seeds of the metric as recorded and its 95% interval (Student's t, pointwise, cut "
     "where the metric cannot be so); an axis is logarithmic where a metric is positive and spans two decades. Dotted: "
-    "the bound δ on the KL divergence, where all settings drawn share one. n: seeds."
+    "the bound δ on the KL divergence, where all settings drawn share one."
 )
 
 

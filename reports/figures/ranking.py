@@ -14,7 +14,7 @@ FEWEST = 3
 NOTE = (
     "Mark: mean final return of the best setting less that of this one; bar: interval of the difference (Welch's t), "
     "so wide that all of the environment's hold together with 95% (Bonferroni over the other settings). Filled: above "
-    "zero, so worse than the best by more than noise; open: cannot be told from the best with these seeds. "
+    "zero, so worse than the best by more than noise; white: cannot be told from the best with these seeds. "
     "The best was chosen by the same seeds and looks better than it is: confirm it with new ones."
 )
 
