@@ -22,7 +22,8 @@ class Adam(NamedTuple):
     ) -> tuple["Adam", Tensor]:
         """The optimiser after gradient g [P], and the ascent step rate m^ / (sqrt v^ + eps) [P]."""
         t = self.t + 1
+        n = float(t)  # as tensors, the powers of beta cost as much as all the rest
         m = torch.lerp(self.m, g, 1 - beta1)
         v = torch.addcmul(self.v * beta2, g, g, value=1 - beta2)
-        denominator = (v / (1 - beta2**t)).sqrt_().add_(eps)
-        return Adam(m, v, t), (m * (rate / (1 - beta1**t))).div_(denominator)
+        denominator = (v / (1 - beta2**n)).sqrt_().add_(eps)
+        return Adam(m, v, t), (m * (rate / (1 - beta1**n))).div_(denominator)

@@ -249,7 +249,7 @@ MUTATIONS = (
         "return candidate, False, backtracks + 1",
         "trust_region",
     ),
-    Mutation("Adam without bias correction", OPTIMIZERS, "(v / (1 - beta2**t)).sqrt_()", "v.sqrt()", "algorithms"),
+    Mutation("Adam without bias correction", OPTIMIZERS, "(v / (1 - beta2**n)).sqrt_()", "v.sqrt()", "algorithms"),
     Mutation("Adam's epsilon inside the root", OPTIMIZERS, ".sqrt_().add_(eps)", ".add_(eps).sqrt_()", "algorithms"),
     Mutation("descend", "algorithms/vpg.py", "learner.theta + (step", "learner.theta - (step", "algorithms"),
     Mutation(
