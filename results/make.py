@@ -29,8 +29,8 @@ STUDIES = {
     ),
     "mujoco_v4": (
         "MuJoCo's older versions, 1M environment steps",
-        "From `python -m sweeps sweep=mujoco_v4 algorithm=trpo seeds=3`: tasks that v5 changed, on v4, nearer to what was "
-        "published.",
+        "From `python -m sweeps sweep=mujoco_v4 algorithm=trpo seeds=3`: tasks that v5 changed, on v4, nearer to what "
+        "was published.",
     ),
     "classic": ("Classic control, 200,000 environment steps", "`python -m sweeps sweep=classic`."),
     "box2d": ("LunarLander-v3, 1M environment steps", "`python -m sweeps sweep=lunarlander algorithm=trpo seeds=3`."),
