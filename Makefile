@@ -21,7 +21,7 @@ test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n $(N_JOBS) --dist worksteal tests
+	$(BIN)/python -m pytest -n $(N_JOBS) tests
 
 # The package as `pip install` gives it: built, put into a fresh environment, used from an empty directory without git.
 wheel:
