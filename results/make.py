@@ -1,6 +1,7 @@
 """Writes RESULTS.md and results/figures from the compact records beside it: `python results/make.py`.
 
-Everything in it that is a number is read from the records or from reports/published.csv.
+Every number below the introduction is read from the records or from reports/published.csv; those in it are of runs on
+tuning seeds, or older than the records.
 """
 
 from collections.abc import Iterable
