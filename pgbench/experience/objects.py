@@ -8,6 +8,7 @@ import numpy as np
 
 from pgbench.config import Env
 from pgbench.errors import UserError
+from pgbench.experience.locomotion import quick
 from pgbench.experience.making import FRESH, make_env
 from pgbench.policy import ActionSpace
 
@@ -20,7 +21,7 @@ class GymEnvs:
     """
 
     def __init__(self, env: Env, n_envs: int, seeds: Sequence[np.random.SeedSequence]):
-        self.envs = [make_env(env) for _ in range(len(seeds) * n_envs)]
+        self.envs = [quick(make_env(env)) for _ in range(len(seeds) * n_envs)]
         self.id = env.id
         self.n_envs = n_envs
         size = int(np.prod(self.envs[0].observation_space.shape or ()))

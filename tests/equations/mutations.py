@@ -57,6 +57,7 @@ ACTING = "experience/acting.py"
 ACCOUNTS = "experience/accounts.py"
 OBJECTS = "experience/objects.py"
 ARRAYS = "experience/arrays.py"
+LOCOMOTION = "experience/locomotion.py"
 MAKING = "experience/making.py"
 
 MUTATIONS = (
@@ -423,6 +424,30 @@ MUTATIONS = (
         "action.clip(*self.bounds)",
         "action",
         "pgbench/envs",
+    ),
+    Mutation(
+        "no reward for standing", LOCOMOTION, "return rewarded * self.reward, ", "return 0.0, ", "pgbench/locomotion"
+    ),
+    Mutation(
+        "v4 as v5: the step that falls is not rewarded",
+        LOCOMOTION,
+        "self.version == 4 and self.ends",
+        "False",
+        "pgbench/locomotion",
+    ),
+    Mutation(
+        "the control cost in float64",
+        LOCOMOTION,
+        "np.square(action)",
+        "np.square(action.astype(float))",
+        "pgbench/locomotion",
+    ),
+    Mutation(
+        "a walker's time limit one step late",
+        LOCOMOTION,
+        "self.elapsed >= self.limit",
+        "self.elapsed > self.limit",
+        "pgbench/locomotion",
     ),
     Mutation("actions from zero", "policy.py", "return actions + self.start", "return actions", "pgbench/envs"),
     Mutation(
