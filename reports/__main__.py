@@ -71,7 +71,7 @@ def draw(options: argparse.Namespace, given: Sequence[str]) -> None:
 def _draw(options: argparse.Namespace, command: str) -> tuple[list[str], list[str]]:
     """Writes the report; the lines to print, and the files."""
     # Only now: these take seconds to import, and --help should not.
-    from reports.data import load_data
+    from reports.assemble import load_data
     from reports.figures import own_figure
     from reports.load import summarise
     from reports.page import Options, write

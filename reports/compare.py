@@ -43,7 +43,7 @@ def compare(a: str, b: str) -> tuple[list[Difference], list[str]]:
     Intervals are Welch's, so wide that all of them hold together with 95% (Bonferroni). Returns are compared at the
     largest step both have come to.
     """
-    from reports.data import load_data
+    from reports.assemble import load_data
     from reports.statistics import mean
 
     ours, theirs = load_data(a), load_data(b)

@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 
 from pgbench.errors import UserError
 from reports import style
-from reports.data import RETURN, from_frame
+from reports.assemble import from_frame
+from reports.data import RETURN
 from reports.figures import ALL
 
 __all__ = [

@@ -13,7 +13,8 @@ import yaml
 
 from pgbench.config import CONF
 from reports import naming, style, tables, text
-from reports.data import Data, Group, load_data
+from reports.assemble import load_data
+from reports.data import Data, Group
 from reports.figures import FIGURES
 from reports.figures.drawing import Drawing
 from reports.page import save

@@ -17,7 +17,7 @@ import pytest
 
 from reports import curves
 from reports.__main__ import main
-from reports.data import load_data
+from reports.assemble import load_data
 
 Write = Callable[..., Path]
 

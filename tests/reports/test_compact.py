@@ -8,7 +8,7 @@ import pytest
 from pgbench.runs.records import EPISODES_FILE, EVALUATIONS_FILE, METRICS_FILE
 from reports import load_evaluations, load_runs
 from reports.__main__ import main
-from reports.data import load_data
+from reports.assemble import load_data
 
 
 def test_compact_runs_are_read_like_the_runs_they_are_of(write, tmp_path: Path, capsys) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reports.assemble import load_data
 from reports.curves import Table
-from reports.data import Seed, load_data
+from reports.data import Seed
 from reports.published import COMPARABLE
 from reports.thresholds import threshold
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from pgbench.errors import UserError
 from reports import style
-from reports.data import load_data
+from reports.assemble import load_data
 from reports.figures import (
     FIGURES,
     evaluation,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from reports import load_episodes, load_runs, load_seeds
-from reports.data import load_data
+from reports.assemble import load_data
 from sweeps.status import scan
 
 SAMPLE = Path(__file__).parent / "records-0.1.0"

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from pgbench.errors import UserError
 from reports import load_runs, plot
 from reports.__main__ import main
-from reports.data import from_frame, load_data
+from reports.assemble import from_frame, load_data
 from reports.statistics import mean_interval
 
 Write = Callable[..., Path]

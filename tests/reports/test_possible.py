@@ -8,7 +8,8 @@ import pytest
 
 from pgbench.runs.records import METRICS, METRICS_FILE
 from reports import possible, style, tables
-from reports.data import Data, load_data
+from reports.assemble import load_data
+from reports.data import Data
 from reports.explorer import explorer
 from reports.figures import ALL
 from reports.normalization import load_bounds

@@ -9,7 +9,7 @@ import pytest
 
 from pgbench.composition import compose
 from reports import tables
-from reports.data import load_data
+from reports.assemble import load_data
 from sweeps.expand import expand, load
 
 ROOT = Path(__file__).resolve().parents[2]

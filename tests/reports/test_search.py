@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from reports.__main__ import main
-from reports.data import Data, load_data
+from reports.assemble import load_data
+from reports.data import Data
 from reports.figures import SEARCH
 from reports.figures.search_budget import values
 from reports.figures.search_history import best_so_far

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reports.data import load_data
+from reports.assemble import load_data
 from reports.statistics import mean_interval
 from reports.tables import markdown, shown, summary
 
