@@ -21,7 +21,7 @@ PEERS = {
     "tianshou-trpo": "Tianshou TRPO",
     "tianshou-npg": "Tianshou NPG",
     "tianshou-reinforce": "Tianshou REINFORCE",
-    "bare": "bare environment",
+    "bare": "Gymnasium's bare environment",
 }
 
 
