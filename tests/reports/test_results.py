@@ -3,6 +3,7 @@
 import importlib.util
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 import pytest
@@ -13,15 +14,28 @@ from reports.assemble import load_data
 from sweeps.expand import expand, load
 
 ROOT = Path(__file__).resolve().parents[2]
+FILES = {
+    "HalfCheetah-v5": "halfcheetah",
+    "Hopper-v5": "hopper",
+    "InvertedDoublePendulum-v5": "inverted_double_pendulum",
+    "Reacher-v5": "reacher",
+    "Swimmer-v5": "swimmer",
+    "Walker2d-v5": "walker2d",
+}
+
+
+def maker() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_results", ROOT / "results" / "make.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.mark.parametrize("study", ["mujoco", "mujoco_v4", "classic", "box2d"])
 def test_the_tables_are_of_the_records(study: str) -> None:
-    spec = importlib.util.spec_from_file_location("make_results", ROOT / "results" / "make.py")
-    assert spec
-    assert spec.loader
-    make = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make)
+    make = maker()
     page = (ROOT / "RESULTS.md").read_text(encoding="utf-8")
     data = load_data([ROOT / "results" / study], published=True, evaluations=True)
     assert data.groups
@@ -29,6 +43,21 @@ def test_the_tables_are_of_the_records(study: str) -> None:
         assert tables.markdown(pd.DataFrame([make.row(group, data) for group in data.of(env)])) in page
     beside = pd.DataFrame(list(make.compared(data)))
     assert not len(beside) or tables.markdown(beside) in page
+
+
+def test_the_settings_compared_are_of_the_records() -> None:
+    make = maker()
+    page = (ROOT / "RESULTS.md").read_text(encoding="utf-8")
+    data = load_data([ROOT / "results" / make.SETTINGS])
+    table = make.by_settings(data)
+    assert tables.markdown(table) in page
+    assert make.best_settings(data) in page
+    assert len(table) == 6
+    assert table.shape[1] == 1 + len(data.envs) == 7
+    for name, groups in make.files(data).items():
+        for env, group in groups.items():
+            brought = compose([f"env={FILES[env]}"]).hyperparameters.name
+            assert group.hyperparameters == (brought if name == make.OWN else name)
 
 
 def test_the_first_page_says_the_same() -> None:
@@ -44,7 +73,13 @@ def test_the_first_page_says_the_same() -> None:
 
 @pytest.mark.parametrize(
     ("study", "sweep"),
-    [("mujoco", "mujoco"), ("mujoco_v4", "mujoco_v4"), ("classic", "classic"), ("box2d", "lunarlander")],
+    [
+        ("mujoco", "mujoco"),
+        ("mujoco_v4", "mujoco_v4"),
+        ("mujoco_settings", "mujoco_settings"),
+        ("classic", "classic"),
+        ("box2d", "lunarlander"),
+    ],
 )
 def test_the_records_are_of_the_settings_as_they_are(study: str, sweep: str) -> None:
     """A job is named by what decides its records, so settings that were changed since are found here."""
