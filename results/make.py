@@ -97,7 +97,9 @@ def study(name: str, title: str, how: str) -> list[str]:
     beside = pd.DataFrame(list(compared(data)))
     if len(beside):
         parts += ["\n### Beside published numbers\n", plainly(beside), "", tables.markdown(beside)]
-    parts += ["", *figure(data, name, "evaluation"), *figure(data, name, "aggregate_scores")]
+    parts += ["", *figure(data, name, "evaluation")]
+    if len({group.algorithm for group in data.groups}) > 1:
+        parts += figure(data, name, "aggregate_scores")
     return [*parts, "", *settings(data), "", machine(data)]
 
 
