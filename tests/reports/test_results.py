@@ -51,7 +51,7 @@ def test_the_settings_compared_are_of_the_records() -> None:
     data = load_data([ROOT / "results" / make.SETTINGS])
     table = make.by_settings(data)
     assert tables.markdown(table) in page
-    assert make.best_settings(data) in page
+    assert make.beside_sources(data) in page
     assert len(table) == 6
     assert table.shape[1] == 1 + len(data.envs) == 7
     for name, groups in make.files(data).items():
