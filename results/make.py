@@ -127,7 +127,7 @@ def by_settings(data: Data) -> pd.DataFrame:
         {"": name, **{env: shown(group.final, group) for env, group in groups.items()}}
         for name, groups in files(data).items()
     ]
-    return pd.DataFrame(lines).fillna(text.NONE)
+    return pd.DataFrame(lines)
 
 
 def files(data: Data) -> dict[str, dict[str, Group]]:

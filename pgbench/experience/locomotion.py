@@ -1,7 +1,8 @@
 """HalfCheetah, Hopper, Swimmer and Walker2d of Gymnasium (v4, v5), stepped without what training does not read.
 
 Gymnasium's step also fills an info dictionary, computes contact forces that these tasks do not observe, and checks each
-action: a quarter of its time. What is left is its arithmetic, operation for operation: numbers agree to the last bit.
+action: between an eighth and a quarter of its time. What is left is its arithmetic, operation for operation: numbers
+agree to the last bit.
 """
 
 from typing import Any
@@ -34,19 +35,19 @@ def quick(made: gym.Env) -> gym.Env:
         return made
     if str(spec.entry_point) not in _TASKS or any(np.shape(one) not in ((), (2,)) for one in spec.kwargs.values()):
         return made  # Gymnasium's weights and bounds may also be arrays
-    return (Legged if hasattr(bare, "is_healthy") else Locomotion)(made, _TASKS[spec.entry_point])
+    return Legged(made, _TASKS[spec.entry_point]) if hasattr(bare, "is_healthy") else Locomotion(made)
 
 
 class Locomotion(gym.Wrapper):
     """Reward w_f dx/dt - w_c sum_i a_i^2, with x the position and a the action; positions but x (and Swimmer's y) and
     velocities are observed. Nothing ends an episode but its time limit. Resets are Gymnasium's."""
 
-    def __init__(self, made: gym.Env, version: int):
+    def __init__(self, made: gym.Env):
         super().__init__(made)
         import mujoco
 
         env: Any = made.unwrapped
-        self.version, self.limit, self.elapsed = version, made._max_episode_steps, 0  # type: ignore[attr-defined]
+        self.limit, self.elapsed = made._max_episode_steps, 0  # type: ignore[attr-defined]
         self.forward_weight, self.control_weight = env._forward_reward_weight, env._ctrl_cost_weight
         self.mj_step, self.model, self.data = mujoco.mj_step, env.model, env.data
         self.frame_skip, self.dt = env.frame_skip, env.dt
@@ -80,8 +81,9 @@ class Legged(Locomotion):
     number is out of range), and until then each step is rewarded. Velocities are observed within 10."""
 
     def __init__(self, made: gym.Env, version: int):
-        super().__init__(made, version)
+        super().__init__(made)
         env: Any = made.unwrapped
+        self.version = version
         self.reward, self.ends = env._healthy_reward, env._terminate_when_unhealthy
         self.z_range, self.angle_range = env._healthy_z_range, env._healthy_angle_range
         self.state_range = getattr(env, "_healthy_state_range", None)
