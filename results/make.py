@@ -71,10 +71,10 @@ and VPG, too. NPG takes TRPO's settings. What did not help is no option: on Walk
 at half the steps, three tuning seeds, TRPO returns 2,299; with an output gain of the policy of 1 for 0.01 2,141, with
 normalised numbers clipped at 5 for 10 2,022, with log standard deviations kept above -0.75 2,278. Settings were chosen
 again, on tuning seeds, after first runs on seeds shown here: TRPO's on Swimmer after 211, on HalfCheetah after 4,111,
-on Hopper after 2,401, on Walker2d twice, after 3,182 and 2,921, on InvertedDoublePendulum twice, after 7,187 and 7,070;
-step sizes of REINFORCE and VPG on Swimmer, Hopper and Walker2d. Each time the tuning seeds decided, for REINFORCE those
-of VPG, whose learning rate it shares (on Walker2d it returns 321 with it, 367 with 0.01): on Walker2d at 1M steps
-TRPO's three settings return 2,039, 3,704 and 4,219 there.
+on Hopper twice, after 2,401 and 3,176, on Walker2d twice, after 3,182 and 2,921, on InvertedDoublePendulum twice, after
+7,187 and 7,070; step sizes of REINFORCE and VPG on Swimmer, Hopper and Walker2d. Each time the tuning seeds decided,
+for REINFORCE those of VPG, whose learning rate it shares (on Walker2d it returns 321 with it, 367 with 0.01): on
+Walker2d at 1M steps TRPO's three settings return 2,039, 3,704 and 4,219 there.
 """
 
 
