@@ -74,10 +74,12 @@ number is a mean training return there if nothing else is said.
   horizon (`gamma`, `gae_lambda`) with TRPO and VPG on Hopper and Walker2d, with REINFORCE on Hopper; lambda with TRPO
   and VPG on Swimmer; unscaled rewards with TRPO and VPG on Hopper and Walker2d.
 - With TRPO alone activation and critic on HalfCheetah, Hopper and Walker2d, and the schedule on Hopper.
-- A task has one file of settings for all four, and where they share a key, TRPO's runs decided. VPG would keep what
-  they decided on Hopper but for scaled rewards (2,682 instead of 2,593), on Swimmer all of it, on Walker2d less noise
-  (1,354 with -1, 903 with -0.5); REINFORCE less noise on Walker2d (386 instead of 325) and Swimmer (101 instead of 64),
-  and a learning rate of 0.01 on Walker2d (372 instead of 325). Three seeds seldom tell such differences from chance.
+- A task has one file of settings for all four, and where they share a key, TRPO's runs decided. The others would choose
+  otherwise: VPG scaled rewards on Hopper (2,682 instead of 2,593), less noise on Walker2d (`log_std_init=-1`: 1,354
+  instead of 903) and lambda 0.95 on Swimmer (348 instead of 346); REINFORCE more noise on Hopper (`log_std_init=0`: 751
+  instead of 414), less on Walker2d (386 instead of 325) and Swimmer (101 instead of 64). Three seeds seldom tell such
+  differences from chance. Nor do they tell Walker2d's learning rates apart: 0.01 returns 1,007 instead of 903 with VPG,
+  372 instead of 325 with REINFORCE.
 - Reacher is the exception. There steps that do not shrink and a critic of 320 batches of 128 instead of 160 of 256
   return -3.92 with TRPO instead of -4.33 (`sb3_zoo_mujoco`, which has both, -4.08). But at 1M steps VPG returns
   -39.3 with them, and on the seeds shown here TRPO returns -4.06 instead of -4.21, VPG -39.6 instead of -4.97,
