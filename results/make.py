@@ -62,7 +62,7 @@ kept of its curve; others publish such a number, and it is not for comparing alg
 return over the run, the area under its curve over its length. Mean over seeds with its 95% interval (Student's t),
 which ends where returns do; at three seeds it is wide and rests on their being spread like a normal distribution.
 
-**What to know.** MuJoCo's first table has five seeds of TRPO, NPG and VPG, three of REINFORCE. On Walker2d NPG and TRPO
+**What to know.** MuJoCo's v5 tables have five seeds of TRPO, NPG and VPG, three of REINFORCE. On Walker2d NPG and TRPO
 have the same numbers: TRPO's line search shortened no step there, so the two did the same. VPG's policies of
 InvertedDoublePendulum balance it by their mode and fall with drawn actions: their noise is still large.
 
