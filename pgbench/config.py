@@ -65,7 +65,7 @@ CRITIC = (
     "critic_network_kwargs",
     "critic_batch",
 )
-SCHEDULED = ("learning_rate", "delta", "critic_learning_rate")
+RATES = ("learning_rate", "critic_learning_rate")
 OURS = "pgbench.algorithms."
 
 
@@ -176,7 +176,9 @@ class Hyperparameters:
     critic_batch: PositiveInt | None = None
     """transitions of each of these steps, drawn without replacement until all were used; null is the full batch"""
     schedule: Literal["constant", "linear"] = "constant"
-    """learning_rate, delta and critic_learning_rate stay as they are, or fall in a line to zero at total_steps"""
+    """learning_rate, critic_learning_rate and delta stay as they are, or fall in a line to zero at total_steps"""
+    delta_schedule: Literal["constant", "linear"] | None = None
+    """the same of delta alone; null is as `schedule`"""
     own: Any = None
     """those that an algorithm from outside has in its own schema, `Hyperparameters` of its module"""
 
@@ -266,6 +268,8 @@ class Config:
             reads.add("gae_lambda")
         if algorithm.advantage == "n_step":
             reads.add("n_step")
+        if "delta" in algorithm.reads:
+            reads.add("delta_schedule")
         return reads
 
     def takes(self, key: str) -> bool:
@@ -284,12 +288,17 @@ class Config:
         return replace(self, hyperparameters=_holding(kept))
 
     def at(self, env_steps: int) -> "Config":
-        """The effective config of the update whose batch begins at so many environment steps: `schedule` applied."""
-        if self.hyperparameters.schedule == "constant":
-            return self
+        """The effective config of the update whose batch begins at so many environment steps: its schedules applied."""
         values, left = vars(self.hyperparameters), 1 - env_steps / self.total_steps
-        scheduled = {key: left * values[key] for key in SCHEDULED if key in values}
-        return replace(self, hyperparameters=_holding({**values, **scheduled}))
+        scheduled = {key: left * values[key] for key in self.scheduled if key in values}
+        return replace(self, hyperparameters=_holding({**values, **scheduled})) if scheduled else self
+
+    @property
+    def scheduled(self) -> tuple[str, ...]:
+        """The step sizes that fall in a line to zero at total_steps."""
+        hp = self.hyperparameters
+        delta = (hp.delta_schedule or hp.schedule) if "delta" in self.reads else "constant"
+        return (RATES if hp.schedule == "linear" else ()) + (("delta",) if delta == "linear" else ())
 
     @property
     def recorded(self) -> dict[str, Any]:
@@ -310,7 +319,7 @@ class Config:
         """Everything that decides a run's records, but its seed and, unless a schedule reads it, how long it is."""
         recorded = self.recorded
         del recorded["hyperparameters"]["name"]
-        if self.hyperparameters.schedule != "constant":
+        if self.scheduled:
             recorded["total_steps"] = self.total_steps
         for part, schema in (
             ("algorithm", Algorithm),

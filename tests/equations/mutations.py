@@ -263,8 +263,15 @@ MUTATIONS = (
     Mutation(
         "a schedule forgets the critic",
         "config.py",
-        'SCHEDULED = ("learning_rate", "delta", "critic_learning_rate")',
-        'SCHEDULED = ("learning_rate", "delta")',
+        'RATES = ("learning_rate", "critic_learning_rate")',
+        'RATES = ("learning_rate",)',
+        "algorithms",
+    ),
+    Mutation(
+        "delta falls as the learning rates do",
+        "config.py",
+        "(hp.delta_schedule or hp.schedule)",
+        "hp.schedule",
         "algorithms",
     ),
     Mutation(
@@ -277,8 +284,8 @@ MUTATIONS = (
     Mutation(
         "how long it is never counts",
         "config.py",
-        'if self.hyperparameters.schedule != "constant":',
-        'if self.hyperparameters.schedule == "none":',
+        "        if self.scheduled:\n",
+        '        if self.scheduled == ("delta",):\n',
         "pgbench/identity",
     ),
     Mutation(

@@ -211,6 +211,29 @@ def test_a_linear_schedule_falls_to_zero_at_total_steps() -> None:
     assert (start.delta, start.critic_learning_rate) == (before.delta, before.critic_learning_rate)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "delta_schedule", "rate", "delta"),
+    [
+        ("linear", "constant", 0.25, 1.0),
+        ("constant", "linear", 1.0, 0.25),
+        ("linear", "linear", 0.25, 0.25),
+        ("constant", "constant", 1.0, 1.0),
+        ("linear", None, 0.25, 0.25),
+        ("constant", None, 1.0, 1.0),
+    ],
+)
+@pytest.mark.parametrize("algorithm", ["npg", "trpo"])
+def test_delta_has_a_schedule_of_its_own(
+    algorithm: str, schedule: str, delta_schedule: str | None, rate: float, delta: float
+) -> None:
+    """Three quarters of the way: what is left of delta, and of the critic's learning rate."""
+    values = {"schedule": schedule, "delta_schedule": delta_schedule}
+    config = replace(make_config(algorithm, **values), total_steps=80).effective
+    before, after = config.hyperparameters, config.at(60).hyperparameters
+    assert after.delta == delta * before.delta
+    assert after.critic_learning_rate == rate * before.critic_learning_rate
+
+
 def test_vanilla_step_is_alpha_times_the_gradient() -> None:
     """theta_k+1 = theta_k + alpha g with optimizer=sgd: ascent, not descent."""
     case = make_case("gaussian")

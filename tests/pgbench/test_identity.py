@@ -93,12 +93,12 @@ def changed(config: Config, name: str) -> Config:
     """The job with another value of one hyperparameter, which leaves what is read as it is."""
     value = getattr(config.hyperparameters, name)
     words = {"optimizer": "sgd", "activation": "relu", "critic_activation": "relu", "name": "another"}
-    words |= {"schedule": "linear"}
+    words |= {"schedule": "linear", "delta_schedule": "linear"}
     words |= {"network": "somewhere:Net", "critic_network": "somewhere:Net"}
     if name == "critic_target":
         other: Any = "lambda_return" if value == "return" else "return"
     elif value is None:
-        other = 2
+        other = words.get(name, 2)
     elif isinstance(value, str):
         other = words[name]
     elif isinstance(value, bool):
@@ -111,8 +111,17 @@ def changed(config: Config, name: str) -> Config:
 
 
 def test_how_long_it_is_counts_where_a_schedule_reads_it(small) -> None:
-    for schedule, counts in (("constant", False), ("linear", True)):
-        config = small(f"hyperparameters.schedule={schedule}")
+    for algorithm, schedule, delta, counts in (
+        ("trpo", "constant", "null", False),
+        ("trpo", "linear", "null", True),
+        ("trpo", "linear", "constant", True),
+        ("trpo", "constant", "linear", True),
+        ("trpo", "constant", "constant", False),
+        ("vpg", "constant", "linear", False),
+    ):
+        config = small(
+            f"algorithm={algorithm}", f"hyperparameters.schedule={schedule}", f"hyperparameters.delta_schedule={delta}"
+        )
         assert (config.job_name != replace(config, total_steps=config.total_steps + 1).job_name) == counts
 
 
