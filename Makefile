@@ -30,6 +30,7 @@ wheel:
 	.venv-wheel/bin/python -m pip wheel -q --disable-pip-version-check --no-deps -w dist .
 	.venv-wheel/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt dist/*.whl
 	bash tests/wheel.sh .venv-wheel/bin
+	rm -rf .venv-wheel
 
 # The site, in site/. Its environment is small: the pages need neither torch nor the package.
 docs: $(DOCS)/.installed
