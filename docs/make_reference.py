@@ -144,7 +144,7 @@ def configuration() -> str:
         *(f"| `{group}` | {', '.join(f'`{one}`' for one in choices(group))} |" for group in GROUPS),
         "",
         "The default is that of `python -m pgbench` alone. An environment may choose its `hyperparameters`",
-        "(`env=reacher` takes `hyperparameters=mujoco`); what you name wins. Algorithms in italics: only they read",
+        "(`env=ant` takes `hyperparameters=mujoco`); what you name wins. Algorithms in italics: only they read",
         "the key. For the others it is no part of a run's identity, and a line says so if you set it.",
         "",
     ]

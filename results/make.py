@@ -154,7 +154,7 @@ def files(data: Data) -> dict[str, dict[str, Group]]:
         found.setdefault(group.hyperparameters, {})[group.env] = group
     for name in [name for name, groups in found.items() if len(groups) == 1]:
         found[OWN] |= found.pop(name)
-    return {OWN: {**found["mujoco"], **found[OWN]}, **{name: found[name] for name in found if name != OWN}}
+    return found
 
 
 def beside_sources(data: Data) -> str:

@@ -66,7 +66,7 @@ def _list(rows: Iterable[Row]) -> str:
             row.case,
             row.against,
             f"**{row.ratio:.2f}** [{row.low:.2f}, {row.high:.2f}]",
-            f"{row.value:,.0f} / {row.reference:,.0f} {row.unit}",
+            f"{_amount(row.value)} / {_amount(row.reference)} {row.unit}",
             row.target,
         ]
         for row in rows
@@ -89,6 +89,10 @@ def _cell(row: Row) -> str:
     if row.unit == "ms":
         return f"{row.ratio:.1%} ({row.value:.2f} ms)"
     return f"{row.ratio:.2f} ({row.value:,.0f} {row.unit})"
+
+
+def _amount(x: float) -> str:
+    return f"{x:,.0f}" if x >= 10 else f"{x:.2g}"
 
 
 def _in_order(cells: Mapping[str, str], names: Iterable[str]) -> list[str]:

@@ -67,6 +67,10 @@ def test_table_and_figure(tmp_path: Path) -> None:
     rows = made_up()
     page = markdown(rows, "machine")
     assert "| TRPO | peer | **3.00** [2.00, 4.00] | 30 / 10 env-steps/s | >= 2.5: met |" in page
+    short = compare(
+        [0.476], [25.7], less_is_better=True, part="b", case="x", quantity="", against="y", unit="s", most=1
+    )
+    assert "0.48 / 26 s" in markdown([short], "machine")
     assert f"| width = {BASE.width} | 6.40 (64 env-steps/s) | 6.40 (64 MB) |" in page
     write_csv(tmp_path / "benchmark.csv", rows)
     with open(tmp_path / "benchmark.csv", newline="") as file:

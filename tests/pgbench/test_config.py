@@ -47,7 +47,8 @@ def test_published_settings_are_what_they_say() -> None:
     [
         (["env=cartpole"], "default"),
         (["env=pendulum"], "pendulum"),
-        (["env=reacher"], "mujoco"),
+        (["env=reacher"], "reacher"),
+        (["env=ant"], "mujoco"),
         (["env=hopper", "hyperparameters=default"], "default"),
         (["hyperparameters=default", "env=hopper"], "default"),
     ],
