@@ -91,7 +91,7 @@ class Algorithm:
     collect: Literal["steps", "episodes"]
     """a batch is n_steps of each environment, or the complete episodes begun within n_steps"""
     reads: tuple[str, ...]
-    """the hyperparameters of its own step; the update sees these and those that all need, and no others"""
+    """the hyperparameters of its own step, delta with delta_schedule; the update sees these and what all need"""
 
     @property
     def uses_critic(self) -> bool:
@@ -178,7 +178,7 @@ class Hyperparameters:
     schedule: Literal["constant", "linear"] = "constant"
     """learning_rate, critic_learning_rate and delta stay as they are, or fall in a line to zero at total_steps"""
     delta_schedule: Literal["constant", "linear"] | None = None
-    """the same of delta alone; null is as `schedule`"""
+    """likewise of delta alone, whatever `schedule` is; null is as `schedule`"""
     own: Any = None
     """those that an algorithm from outside has in its own schema, `Hyperparameters` of its module"""
 
@@ -295,7 +295,7 @@ class Config:
 
     @property
     def scheduled(self) -> tuple[str, ...]:
-        """The step sizes that fall in a line to zero at total_steps."""
+        """The step sizes, read or not, that fall in a line to zero at total_steps."""
         hp = self.hyperparameters
         delta = (hp.delta_schedule or hp.schedule) if "delta" in self.reads else "constant"
         return (RATES if hp.schedule == "linear" else ()) + (("delta",) if delta == "linear" else ())
@@ -308,6 +308,8 @@ class Config:
         if not self.algorithm.uses_critic:
             del env["timeout"]
         hp = {key: value for key, value in to_plain(self.hyperparameters).items() if key in self.reads}
+        if hp.get("delta_schedule") in (None, hp["schedule"]):
+            hp.pop("delta_schedule", None)  # the same training, and what runs before there was the key have written
         own = hp.pop("own") or {}
         hp |= own
         if algorithm["update"].startswith(OURS):

@@ -74,7 +74,7 @@ number is a mean training return there if nothing else is said.
   horizon (`gamma`, `gae_lambda`) with TRPO and VPG on Hopper and Walker2d, with REINFORCE on Hopper; lambda with TRPO
   and VPG on Swimmer; gamma with both on Reacher; unscaled rewards with both on Hopper and Walker2d.
 - With TRPO alone activation and critic on HalfCheetah, Hopper and Walker2d, the critic on Reacher; both schedules
-  constant on Hopper and Reacher, delta's on HalfCheetah and Walker2d, too.
+  constant on Hopper and Reacher, delta's alone on both and on HalfCheetah and Walker2d.
 - A task has one file of settings for all four, and where they share a key, TRPO's runs decided. The others would choose
   otherwise: VPG scaled rewards on Hopper (2,682 instead of 2,593), less noise on Walker2d (`log_std_init=-1`: 1,354
   instead of 903), lambda 0.95 on Swimmer (348 instead of 346) and gamma 0.95 on Reacher (-8.29 instead of -8.34);

@@ -125,6 +125,27 @@ def test_how_long_it_is_counts_where_a_schedule_reads_it(small) -> None:
         assert (config.job_name != replace(config, total_steps=config.total_steps + 1).job_name) == counts
 
 
+def test_a_schedule_of_deltas_own_is_recorded_where_it_differs(small) -> None:
+    """As `schedule` or not there, it is the same training and the same job; runs older than the key have it not."""
+    for schedule, other in (("constant", "linear"), ("linear", "constant")):
+        own = {
+            key: small("algorithm=npg", f"hyperparameters.schedule={schedule}", f"hyperparameters.delta_schedule={key}")
+            for key in ("null", schedule, other)
+        }
+        assert "delta_schedule" not in own["null"].recorded["hyperparameters"]
+        assert own[schedule].recorded == own["null"].recorded
+        assert own[other].recorded["hyperparameters"]["delta_schedule"] == other
+        assert own[schedule].job_name == own["null"].job_name != own[other].job_name
+
+
+def test_whatever_algorithm_reads_delta_has_its_schedule(small) -> None:
+    config = small("algorithm=vpg")
+    mine = replace(config, algorithm=replace(config.algorithm, name="mine", reads=("delta",)))
+    assert mine.effective.hyperparameters.delta_schedule is None
+    with pytest.raises(AttributeError, match=r"hyperparameters\.delta_schedule is read but not declared"):
+        _ = config.effective.hyperparameters.delta_schedule
+
+
 def test_what_the_time_limit_counts_as_matters_where_there_is_a_critic(small) -> None:
     for algorithm, counts in (("reinforce", False), ("vpg", True)):
         one, other = (small(f"algorithm={algorithm}", f"env.timeout={x}") for x in ("bootstrap", "terminal"))
