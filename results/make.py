@@ -25,9 +25,9 @@ HERE = Path(__file__).resolve().parent
 STUDIES = {
     "mujoco": (
         "MuJoCo, 1M environment steps",
-        "`python -m sweeps sweep=mujoco`, with `algorithm=reinforce seeds=3` for that one. The first figure lays "
-        "published training returns over ours, the one below the tables published evaluations over our evaluations; a "
-        "mark says on which version of the task it was measured.",
+        "`python -m sweeps sweep=mujoco`. The first figure lays published training returns over ours, the one below "
+        "the tables published evaluations over our evaluations; a mark says on which version of the task it was "
+        "measured.",
     ),
     "mujoco_v4": (
         "MuJoCo's older versions, 1M environment steps",
@@ -62,9 +62,9 @@ kept of its curve; others publish such a number, and it is not for comparing alg
 return over the run, the area under its curve over its length. Mean over seeds with its 95% interval (Student's t),
 which ends where returns do; at three seeds it is wide and rests on their being spread like a normal distribution.
 
-**What to know.** MuJoCo's v5 tables have five seeds of TRPO, NPG and VPG, three of REINFORCE. On Walker2d NPG and TRPO
-have the same numbers: TRPO's line search shortened no step there, so the two did the same. VPG's policies of
-InvertedDoublePendulum balance it by their mode and fall with drawn actions: their noise is still large.
+**What to know.** On Walker2d NPG and TRPO have the same numbers: TRPO's line search shortened no step there, so the two
+did the same. VPG's policies of InvertedDoublePendulum balance it by their mode and fall with drawn actions: their noise
+is still large.
 
 **How MuJoCo's settings were chosen.** On tuning seeds (100 to 102), nearly all at half the steps, these were tried; a
 number is a mean training return there if nothing else is said.
