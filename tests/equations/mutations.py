@@ -275,6 +275,13 @@ MUTATIONS = (
         "algorithms",
     ),
     Mutation(
+        "delta's schedule is recorded where it is that of all",
+        "config.py",
+        'in (None, hp["schedule"])',
+        'in (hp["schedule"],)',
+        "pgbench/identity",
+    ),
+    Mutation(
         "a schedule ends at half",
         "config.py",
         "1 - env_steps / self.total_steps",
