@@ -4,6 +4,7 @@ Every number below the introduction is read from the records or from reports/pub
 tuning seeds, or older than the records.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from reports.figures.drawing import Drawing
 from reports.page import save
 from reports.published import COMPARABLE, EVALUATED, Published
 from reports.statistics import Array, mean
+from sweeps.expand import expand, load
 
 HERE = Path(__file__).resolve().parent
 STUDIES = {
@@ -104,12 +106,19 @@ number is a mean training return there if nothing else is said.
 
 def main() -> None:
     """The page."""
-    parts = [INTRODUCTION]
+    parts = [INTRODUCTION + budget()]
     for name, (title, how) in STUDIES.items():
         if (HERE / name).is_dir():
             parts += compared_settings(name, title, how) if name == SETTINGS else study(name, title, how)
     parts += policies()
     (HERE.parent / "RESULTS.md").write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
+
+
+def budget() -> str:
+    """How many settings each algorithm was tried with."""
+    counts = Counter(job["algorithm"] for job in expand(load("tune_mujoco")))
+    listed = ", ".join(f"{naming.algorithm_name(name)} with {count}" for name, count in counts.most_common())
+    return f"- The budgets were not equal. Over all tasks `sweep=tune_mujoco` tries {listed} settings.\n"
 
 
 def study(name: str, title: str, how: str) -> list[str]:

@@ -53,6 +53,10 @@ def test_the_settings_compared_are_of_the_records() -> None:
             assert group.hyperparameters == (brought[env] if name == make.OWN else name)
 
 
+def test_the_budgets_of_tuning_are_told() -> None:
+    assert maker().budget() in (ROOT / "RESULTS.md").read_text(encoding="utf-8")
+
+
 def test_the_first_page_says_the_same() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     said = {env: number for number, env in re.findall(r"([\d,]+) on (\w+-v\d)", text)}
