@@ -106,8 +106,8 @@ number is a mean training return there if nothing else is said.
   lambda 0.95, which was kept, and from there 3,334 with lambda 0.9, 3,656 with delta 0.03, 3,762 with four environments
   of 512 steps; on Hopper 3,163 with scaled rewards and 3,326 with unscaled ones.
 - A search goes on from there for VPG and REINFORCE (`sweep=tune_mujoco_search`: seeds 100 and 101, half the steps, the
-  worse of the trials stopped at a third of these), until each has tried as many settings as TRPO. It is not over, and no
-  settings were taken from it yet. It says that both were held back: on Reacher VPG returns up to -4.54 and REINFORCE
+  worse of the trials stopped at a third of these), until each has tried as many settings as TRPO. It is not over, and
+  no settings were taken from it yet. It says that both were held back: on Reacher VPG returns up to -4.54 and REINFORCE
   -11.1 with less noise (`log_std_init=-1.5`).
 """
 
