@@ -54,7 +54,9 @@ def test_the_settings_compared_are_of_the_records() -> None:
 
 
 def test_the_budgets_of_tuning_are_told() -> None:
-    assert maker().budget() in (ROOT / "RESULTS.md").read_text(encoding="utf-8")
+    make, page = maker(), (ROOT / "RESULTS.md").read_text(encoding="utf-8")
+    assert make.budget() in page
+    assert make.searched() in page
 
 
 def test_the_first_page_says_the_same() -> None:
