@@ -144,7 +144,8 @@ def configuration() -> str:
         *(f"| `{group}` | {', '.join(f'`{one}`' for one in choices(group))} |" for group in GROUPS),
         "",
         "The default is that of `python -m pgbench` alone. An environment may choose its `hyperparameters`",
-        "(`env=ant` takes `hyperparameters=mujoco`); what you name wins. Algorithms in italics: only they read",
+        "(`env=ant` takes `hyperparameters=mujoco`), and these may hold some keys for one algorithm alone",
+        "(`reacher.yaml` takes in `reacher/vpg.yaml`); what you name wins. Algorithms in italics: only they read",
         "the key. For the others it is no part of a run's identity, and a line says so if you set it.",
         "",
     ]

@@ -301,9 +301,19 @@ def settings(data: Data) -> Iterable[str]:
     """The files of the settings, each with what it changes of the one that it is built on."""
     yield "Settings, in `conf/hyperparameters/`:\n"
     for name in sorted({group.hyperparameters for group in data.groups}):
-        values = yaml.safe_load((CONF / "hyperparameters" / f"{name}.yaml").read_text(encoding="utf-8"))
-        changed = ", ".join(f"{key} {value}" for key, value in values.items() if key not in ("defaults", "name"))
-        yield f"- `{name}`" + (f": `{values['defaults'][0]}` with {changed}" if "defaults" in values else "")
+        base, changed = changes(name)
+        yield f"- `{name}`" + (f": `{base}` with {changed}" if base else "")
+        for algorithm in sorted({group.algorithm for group in data.groups if group.hyperparameters == name}):
+            if (CONF / "hyperparameters" / name / f"{algorithm}.yaml").exists():
+                own = f"{name}/{algorithm}"
+                yield f"- `{own}`, which {naming.algorithm_name(algorithm)} takes: `{name}` with {changes(own)[1]}"
+
+
+def changes(name: str) -> tuple[str, str]:
+    """The settings that a file is built on, if any, and what it changes of them."""
+    values = yaml.safe_load((CONF / "hyperparameters" / f"{name}.yaml").read_text(encoding="utf-8"))
+    base = values.pop("defaults", [""])[0]
+    return base, ", ".join(f"{key} {value}" for key, value in values.items() if key != "name")
 
 
 def machine(data: Data) -> str:

@@ -1,9 +1,12 @@
 """Configs compose, identify jobs, and refuse mistakes in one line that helps."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from pgbench.composition import check, choices, compose, parse
-from pgbench.config import to_plain
+from pgbench.config import CONF, to_plain
 from pgbench.errors import UserError
 from pgbench.validation import keys
 
@@ -57,6 +60,27 @@ def test_an_environment_brings_its_settings_unless_others_are_named(overrides: l
     config = compose(overrides)
     assert config.hyperparameters.name == name
     assert config.recorded["hyperparameters"]["name"] == name
+
+
+OF_ONE_ALGORITHM = sorted((CONF / "hyperparameters").glob("*/*.yaml"))
+
+
+def test_some_settings_are_of_one_algorithm() -> None:
+    assert OF_ONE_ALGORITHM
+
+
+@pytest.mark.parametrize("path", OF_ONE_ALGORITHM, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_settings_of_one_algorithm_change_keys_of_the_task_s_for_it_alone(path: Path) -> None:
+    changed = yaml.safe_load(path.read_text(encoding="utf-8"))
+    task, name = path.parent.name, path.stem
+    for chosen in (f"hyperparameters={task}", f"env={task}"):
+        config = compose([f"algorithm={name}", chosen])
+        assert config == compose([chosen, f"algorithm={name}"])
+        assert config.hyperparameters.name == task
+        assert changed.keys() <= config.reads
+        ours, others = config.hyperparameters, compose(["algorithm=trpo", chosen]).hyperparameters
+        for key, value in changed.items():
+            assert getattr(ours, key) == value != getattr(others, key)
 
 
 @pytest.mark.parametrize(
