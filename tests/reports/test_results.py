@@ -57,6 +57,8 @@ def test_the_budgets_of_tuning_are_told() -> None:
     make, page = maker(), (ROOT / "RESULTS.md").read_text(encoding="utf-8")
     assert make.budget() in page
     assert make.searched() in page
+    counts = {algorithm: len(tried) for algorithm, tried in make.budgets().items()}
+    assert min(counts["reinforce"], counts["vpg"]) >= counts["trpo"]
 
 
 def test_the_first_page_says_the_same() -> None:
