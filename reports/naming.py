@@ -59,15 +59,14 @@ def varying(configs: Iterable[Config]) -> list[str]:
 
 def labels(configs: Mapping[str, Config]) -> dict[str, str]:
     """Each job's name among those of its environment: the algorithm and, where needed, the named set of values and the
-    values that differ. No two jobs of an environment share one: where all else fails the job's own name is added."""
+    values that differ between its jobs. No two jobs of an environment share one: where all else fails the job's own
+    name is added."""
     result: dict[str, str] = {}
     for env in dict.fromkeys(config[ENV] for config in configs.values()):
         mine = {job: config for job, config in configs.items() if config[ENV] == env}
         algorithms: dict[str, list[Config]] = {}
         for config in mine.values():
             algorithms.setdefault(config[NAME], []).append(config)
-        within = {name: varying(rivals) for name, rivals in algorithms.items()}
-        across = _across(algorithms, within)
         sets = {
             name: {group: varying(c for c in rivals if c[SET] == group) for group in {c[SET] for c in rivals}}
             for name, rivals in algorithms.items()
@@ -78,7 +77,7 @@ def labels(configs: Mapping[str, Config]) -> dict[str, str]:
             parts = [algorithm_name(config[NAME])]
             if len(groups) > 1:
                 parts.append(str(config[SET]))
-            keys = dict.fromkeys([*groups[config[SET]], *across])
+            keys = groups[config[SET]]
             parts += [f"{_short(key, keys)}={show(config[key])}" for key in keys if key in config and key != SET]
             named.setdefault(", ".join(parts), []).append(job)
         for label, jobs in named.items():
@@ -88,12 +87,14 @@ def labels(configs: Mapping[str, Config]) -> dict[str, str]:
     return result
 
 
-def _across(algorithms: Mapping[str, list[Config]], within: Mapping[str, list[str]]) -> list[str]:
-    """The values in which whole algorithms differ from each other: of keys that each of them fixes."""
-    firsts = [rivals[0] for rivals in algorithms.values()]
-    moved = {key for keys in within.values() for key in keys}
-    numbers = [key for key in varying(firsts) if key.startswith("hyperparameters.") and key not in moved]
-    return [key for key in numbers if key != SET]
+def across(configs: Iterable[Config]) -> list[str]:
+    """The hyperparameters in which whole algorithms differ from each other: of keys that each of them fixes."""
+    algorithms: dict[str, list[Config]] = {}
+    for config in configs:
+        algorithms.setdefault(config[NAME], []).append(config)
+    moved = {key for rivals in algorithms.values() for key in varying(rivals)}
+    keys = varying(rivals[0] for rivals in algorithms.values())
+    return [key for key in keys if key.startswith("hyperparameters.") and key not in moved and key != SET]
 
 
 def _short(key: str, others: Iterable[str]) -> str:

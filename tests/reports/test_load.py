@@ -287,6 +287,17 @@ def test_two_jobs_never_share_a_label(names: list[str]) -> None:
     assert len(set(found.values())) == len(configs)
 
 
+def test_an_algorithm_with_settings_of_its_own_keeps_its_name_and_the_difference_is_told() -> None:
+    base = {"env.id": "E", "hyperparameters.name": "own", "hyperparameters.delta": 0.01, "hyperparameters.gamma": 0.99}
+    trpo = {**base, "algorithm.name": "trpo"}
+    vpg = {**base, "algorithm.name": "vpg", "hyperparameters.gamma": 0.9}
+    assert naming.labels({"a": trpo, "b": vpg}) == {"a": "TRPO", "b": "VPG"}
+    assert naming.across([trpo, vpg]) == ["hyperparameters.gamma"]
+    assert naming.across([trpo, {**vpg, "hyperparameters.gamma": 0.99}]) == []
+    assert naming.across([trpo, vpg, {**vpg, "hyperparameters.gamma": 0.99}]) == []  # in the labels
+    assert naming.labels({"a": vpg, "b": {**vpg, "hyperparameters.gamma": 0.99}})["a"] == "VPG, gamma=0.9"
+
+
 def test_the_cache_gives_what_the_files_hold(write: Write, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(curves, "WORTH", 1)
     run, other = write(seed=0), write(seed=1)
