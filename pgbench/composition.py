@@ -113,6 +113,7 @@ def check(overrides: Sequence[Any], config_dirs: Sequence[str] = ()) -> None:
         if key in GROUPS:
             known = choices(key, config_dirs)
             for value in map(str, values(override, config_dirs)):
+                _check_name(key, value, config_dirs)
                 if value not in known:
                     raise UserError(
                         f"{key}: got '{value}', allowed is {', '.join(known)}{nearest(value, known)}"
@@ -120,6 +121,15 @@ def check(overrides: Sequence[Any], config_dirs: Sequence[str] = ()) -> None:
                     )
         elif key not in allowed:
             raise UserError(f"{key}: no such key{nearest(key, allowed)} (python -m pgbench --help lists them)")
+
+
+def _check_name(group: str, name: str, config_dirs: Sequence[str]) -> None:
+    """Raises UserError for a file of one's own with the name of one of ours: Hydra would read ours in its place."""
+    ours = CONF / group / f"{name}.yaml"
+    for directory in map(Path, config_dirs):
+        theirs = directory / group / f"{name}.yaml"
+        if ours.exists() and theirs.exists() and not theirs.samefile(ours):
+            raise UserError(f"{group}: {theirs} has the name of one of ours, which would be read; give it another")
 
 
 def _own(overrides: Sequence[Any], config_dirs: Sequence[str]) -> dict[str, str]:

@@ -146,3 +146,12 @@ def test_every_key_is_described_and_given_by_yaml() -> None:
         for key in (value if isinstance(value, dict) else [""])
     }
     assert set(described) == given - {"hyperparameters.own"}
+
+
+def test_a_file_of_one_s_own_with_the_name_of_ours_is_refused_where_it_is_chosen(tmp_path: Path) -> None:
+    (tmp_path / "algorithm").mkdir()
+    (tmp_path / "algorithm" / "vpg.yaml").write_text("name: vpg\n")
+    with pytest.raises(UserError, match=r"algorithm: .*vpg\.yaml has the name of one of ours"):
+        compose(["algorithm=vpg"], [str(tmp_path)])
+    assert compose(["algorithm=npg"], [str(tmp_path)]).algorithm.name == "npg"
+    assert compose(["algorithm=vpg"], [str(CONF)]).algorithm.name == "vpg"
