@@ -319,7 +319,7 @@ def settings(groups: Sequence[Group]) -> str:
     names = list(dict.fromkeys(group.hyperparameters for group in groups))
     parts = [", ".join(names) if len(names) <= 3 else f"{len(names)} settings"]
     if naming.across(group.config for group in groups):
-        parts.append("some differ by algorithm")
+        parts.append("some keys differ by algorithm")
     for key, usual, words in (
         ("env.append_time", False, "time appended"),
         ("env.timeout", "bootstrap", "time-outs terminal"),

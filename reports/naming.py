@@ -78,7 +78,7 @@ def labels(configs: Mapping[str, Config]) -> dict[str, str]:
             if len(groups) > 1:
                 parts.append(str(config[SET]))
             keys = groups[config[SET]]
-            parts += [f"{_short(key, keys)}={show(config[key])}" for key in keys if key in config and key != SET]
+            parts += [f"{_short(key, keys)}={show(config[key])}" for key in keys if key in config]
             named.setdefault(", ".join(parts), []).append(job)
         for label, jobs in named.items():
             result |= {job: label if len(jobs) == 1 else f"{label} ({job.rpartition('-')[2]})" for job in jobs}

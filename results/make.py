@@ -85,7 +85,7 @@ number is a mean training return there if nothing else is said.
   instead of 2,593), less noise on Walker2d (`log_std_init=-1`: 1,354 instead of 903) and lambda 0.95 on Swimmer (348
   instead of 346); REINFORCE more noise on Hopper (`log_std_init=0`: 751 instead of 414) and less on Swimmer (101
   instead of 64). Three seeds seldom tell such differences from chance, and nothing was made of them. REINFORCE's on
-  Hopper was tried on seeds 103 to 105 as well, 602 instead of 529, after its runs shown here.
+  Hopper was tried on seeds 103 to 105 as well, 602 instead of 530, after its runs shown here.
 - On Reacher TRPO returns -4.33 with what `mujoco` has, -4.27 with a critic of 320 batches of 128 instead of 160 of 256,
   -4.04 if delta stays as it is, too, and -3.78 if gamma is 0.98 as well, which was kept; `sb3_zoo_mujoco` returns
   -4.08. The learning rates fall to zero all the same: with constant ones, of 0.01, VPG returns -39.3 at 1M steps.
@@ -105,11 +105,11 @@ number is a mean training return there if nothing else is said.
   of 512 steps; on Hopper 3,163 with scaled rewards and 3,326 with unscaled ones.
 - A search went on from there for VPG and REINFORCE (`sweep=tune_mujoco_search`): 16 trials each on four tasks, half the
   steps, seeds 100 and 101, the worse ones stopped at a third of these; then the best one and the task's settings on
-  seeds 103 to 105. The table below has its outcome. A trial was kept, for that algorithm alone, if it returned more on
-  the tuning seeds and on the fresh ones, there with the choice between the two held out: VPG's and REINFORCE's on
-  Reacher, REINFORCE's on Walker2d. With REINFORCE on HalfCheetah the gain so estimated is -34.0; with VPG on Hopper the
-  task's settings return 2,593 on seeds 100 to 102, the best trial 2,231 on two of them. REINFORCE's gain on Walker2d
-  has an interval from -203 to 502, so it may be chance.
+  seeds 103 to 105. The table below has its outcome, at each run's last record. A trial was kept, for that algorithm
+  alone, if it returned more on the tuning seeds and on the fresh ones, there with the choice between the two held out:
+  VPG's and REINFORCE's on Reacher, REINFORCE's on Walker2d. With REINFORCE on HalfCheetah the gain so estimated is
+  -34.0; with VPG on Hopper the task's settings return 2,593 on seeds 100 to 102, the best trial 2,231 on two of them.
+  REINFORCE's gain on Walker2d has an interval from -203 to 502, so it may be chance.
 - The step sizes of those three trials do not shrink, which was looked at again at 1M steps, on seeds 103 to 105. VPG
   returns -4.39 on Reacher and REINFORCE 728 on Walker2d, so theirs stay so. REINFORCE returns -15.4 on Reacher, and
   -9.29 if they shrink, which was kept. All three had been run before on the seeds shown here, with the task's settings:
