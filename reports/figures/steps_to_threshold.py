@@ -9,6 +9,7 @@ from reports.data import Data, Group
 from reports.figures.drawing import Drawing
 from reports.figures.final_return import rows
 from reports.statistics import Interval, censored_median, steps_interval
+from reports.thresholds import OURS
 
 NOTE = (
     "Pale mark: environment steps (to the iteration) at which a seed's mean undiscounted return of the last "
@@ -16,7 +17,7 @@ NOTE = (
     "has not reached it: it counts as later than that. Outlined mark: median over seeds (Kaplan and Meier); bar: its "
     "95% interval between two seeds, with an arrow where that is unbounded, as it is below six seeds. n: seeds; a "
     "failed one is left out. "
-    "Thresholds: Gymnasium's reward_threshold (for Pendulum-v1, which has none, -200) unless one was chosen."
+    "Thresholds: Gymnasium's reward_threshold unless one was chosen"
 )
 
 
@@ -55,7 +56,9 @@ def draw(data: Data) -> Drawing | None:
             for seed, steps in zip(group.counted, group.reached(float(data.thresholds[env] or 0)), strict=True)
         ]
     )
-    return Drawing(figure, "\n".join(_sentence(env, data) for env in envs), NOTE, table)
+    ours = ", ".join(env for env in envs if env in OURS)
+    note = f"{NOTE}; Gymnasium has none for {ours}." if ours else f"{NOTE}."
+    return Drawing(figure, "\n".join(_sentence(env, data) for env in envs), note, table)
 
 
 def _row(panel: Axes, place: int, group: Group, level: float, data: Data) -> None:
